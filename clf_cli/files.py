@@ -1,0 +1,84 @@
+"""Files that are whole or absent: temp file in the same folder, fsync, replace, fsync of the folder."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from clf_cli.errors import RunError
+
+TEMP_SUFFIX = ".clf-tmp"
+
+
+def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk.
+
+    A reader sees the old file or the new one, never a part. Raises RunError (exit 6) naming the path when the
+    folder cannot be written or the disk is full; the old file is then untouched.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8 with `\\n` line ends on every platform."""
+    write_atomic(path, lambda file: file.write(text.encode()))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Strict JSON: a NaN that was not turned into null is a bug and raises ValueError."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def unwritable(path: Path, error: BaseException) -> RunError:
+    """The error for a path that could not be written, in the words of the operating system."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+    return RunError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
+
+
+def sweep_leftovers(folder: Path) -> int:
+    """Removes the temporary files that killed writers left under `folder`, and returns how many there were."""
+    leftovers = list(folder.rglob(f".*{TEMP_SUFFIX}"))
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+    return len(leftovers)
+
+
+@contextlib.contextmanager
+def temporary_sibling(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` for tools that insist on writing a file themselves; removed at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f"{path.suffix}{TEMP_SUFFIX}", dir=path.parent)
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows cannot open a folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

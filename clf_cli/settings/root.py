@@ -1,0 +1,111 @@
+"""All sections as one value, and which settings each command shows as flags."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+from clf_cli.settings.sections import (
+    AugmentSection,
+    CallbacksSection,
+    ComputeSection,
+    DataSection,
+    EmaSection,
+    ExportSection,
+    Flag,
+    ModelSection,
+    OptimSection,
+    Section,
+    SynthSection,
+    TrainSection,
+    ValidateSection,
+)
+
+
+class Settings(BaseModel):
+    """Every setting of every command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: DataSection = DataSection()
+    model: ModelSection = ModelSection()
+    augment: AugmentSection = AugmentSection()
+    optim: OptimSection = OptimSection()
+    ema: EmaSection = EmaSection()
+    train: TrainSection = TrainSection()
+    compute: ComputeSection = ComputeSection()
+    callbacks: CallbacksSection = CallbacksSection()
+    export: ExportSection = ExportSection()
+    validate_onnx: ValidateSection = ValidateSection()
+    synth: SynthSection = SynthSection()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of one section, under each of its names; `prefixed` puts the section before the flag."""
+
+    section: str
+    key: str
+    prefixed: bool = False
+
+    @property
+    def field(self) -> FieldInfo:
+        return SECTIONS[self.section].model_fields[self.key]
+
+    @property
+    def path(self) -> str:
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        return f"CLF_{self.section}__{self.key}".upper()
+
+    @property
+    def marker(self) -> Flag:
+        return next((item for item in self.field.metadata if isinstance(item, Flag)), Flag())
+
+    @property
+    def default(self) -> Any:
+        return self.field.default
+
+
+# What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
+# before each flag (`--ema-decay`), "-section.key" to leave one out.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "train": ("data", "model", "augment", "optim", "train", "compute", "+ema", "callbacks", "+export"),
+    "export": ("export", "-export.enabled", "data.root", "data.on_bad_image", "compute.threads"),
+    "validate-onnx": ("validate_onnx", "data.root", "data.on_bad_image", "compute.threads"),
+    "confusion": ("data.root", "data.on_bad_image", "compute.device", "compute.threads", "compute.workers"),
+    "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
+    "synth": ("synth", "compute.seed"),
+    "demo": ("compute.seed", "compute.threads"),
+}
+
+
+def settings_of(command: str) -> Iterator[Setting]:
+    """The settings that `command` shows, in the order of COMMANDS."""
+    entries = COMMANDS[command]
+    left_out = {entry[1:] for entry in entries if entry.startswith("-")}
+    for entry in entries:
+        section, _, key = entry.lstrip("+-").partition(".")
+        if entry.startswith("-"):
+            continue
+        for name in [key] if key else SECTIONS[section].model_fields:
+            if f"{section}.{name}" not in left_out:
+                yield Setting(section, name, prefixed=entry.startswith("+"))
+
+
+def all_settings() -> Iterator[Setting]:
+    """Every setting, in the order of the sections."""
+    for section, table in SECTIONS.items():
+        for key in table.model_fields:
+            yield Setting(section, key)

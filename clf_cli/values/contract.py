@@ -1,0 +1,137 @@
+"""`clf.contract`: everything that a consumer of the ONNX file needs, in its metadata (docs/design.md, 2.6)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.report import Weights
+
+CONTRACT_KEY = "clf.contract"
+CONTRACT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the weights scored: `metric` (val/acc_top1) on `split`, always computed in fp32."""
+
+    metric: str
+    split: str
+    value: float | None
+    weights: Weights
+    rescored: bool = False
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The version-1 contract; unknown keys of later versions are ignored on reading."""
+
+    labels: Labels
+    preprocess: Preprocess
+    arch: str
+    weights: Weights
+    score: Score | None
+    run_id: str | None
+    data_fingerprint: str | None
+    clf: str
+    output: Literal["logits", "probabilities"] = "logits"
+
+    def to_json(self) -> dict[str, Any]:
+        p = self.preprocess
+        return {
+            "version": CONTRACT_VERSION,
+            "labels": list(self.labels),
+            "input": {
+                "name": "input",
+                "layout": "NCHW",
+                "dtype": "float32",
+                "color": "RGB",
+                "height": p.height,
+                "width": p.width,
+            },
+            "output": {"name": self.output, "kind": self.output},
+            "preprocess": {
+                "exif": True,
+                "background": list(p.background),
+                "resize_mode": p.resize_mode,
+                "interpolation": p.interpolation,
+                "engine": "pillow",
+                "crop_share": p.crop_share,
+                "mean": list(p.mean),
+                "std": list(p.std),
+                "normalized_in_graph": False,
+            },
+            "arch": self.arch,
+            "weights": self.weights,
+            "score": None if self.score is None else _score_to_json(self.score),
+            "temperature": None,
+            "thresholds": None,
+            "run_id": self.run_id,
+            "data_fingerprint": self.data_fingerprint,
+            "clf": self.clf,
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Contract":
+        """Raises KeyError, TypeError or ValueError when the contract is not one that this version can read."""
+        if data["version"] != CONTRACT_VERSION:
+            raise ValueError(f"contract version {data['version']}, this clf reads version {CONTRACT_VERSION}")
+        size, how = data["input"], data["preprocess"]
+        preprocess = Preprocess(
+            height=size["height"],
+            width=size["width"],
+            resize_mode=how["resize_mode"],
+            interpolation=how["interpolation"],
+            crop_share=how["crop_share"],
+            mean=tuple(how["mean"]),
+            std=tuple(how["std"]),
+            background=tuple(how["background"]),
+        )
+        score = data["score"]
+        return cls(
+            labels=Labels(tuple(data["labels"])),
+            preprocess=preprocess,
+            arch=data["arch"],
+            weights=data["weights"],
+            score=None if score is None else _score_from_json(score, data["weights"]),
+            run_id=data["run_id"],
+            data_fingerprint=data["data_fingerprint"],
+            clf=data["clf"],
+            output=data["output"]["kind"],
+        )
+
+    def metadata(self) -> dict[str, str]:
+        """The ONNX metadata_props: the contract, and the plain keys that other readers know."""
+        p = self.preprocess
+        return {
+            CONTRACT_KEY: json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False),
+            "names": json.dumps(dict(enumerate(self.labels)), ensure_ascii=False),
+            "imgsz": json.dumps([p.height, p.width]),
+            "task": "classify",
+        }
+
+
+def labels_mapping(contract: Contract) -> dict[str, Any]:
+    """labels_mapping.json: the keys that consumers of the first users' tool read, and the whole contract."""
+    return {
+        "num_classes": len(contract.labels),
+        "class_to_idx": contract.labels.indices,
+        "idx_to_class": {str(index): name for index, name in enumerate(contract.labels)},
+        "normalization": {"mean": list(contract.preprocess.mean), "std": list(contract.preprocess.std)},
+        "contract": contract.to_json(),
+    }
+
+
+def _score_to_json(score: Score) -> dict[str, Any]:
+    return {
+        "metric": score.metric,
+        "split": score.split,
+        "value": score.value,
+        "precision": "fp32",
+        "rescored": score.rescored,
+    }
+
+
+def _score_from_json(data: dict[str, Any], weights: Weights) -> Score:
+    return Score(data["metric"], data["split"], data["value"], weights, data["rescored"])

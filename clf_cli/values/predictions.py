@@ -1,0 +1,74 @@
+"""What a model said of some images: the one value that metrics, confusion, samples and reports are computed from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from clf_cli.values.labels import Labels
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+TIE = 1e-4
+EVAL_BATCH = 64  # images per forward pass wherever a score is computed, so that training and commands see equal batches
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why; it is in no denominator."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits of N images over C classes, in the order of the images."""
+
+    paths: tuple[str, ...]  # (N,) relative to the data's root, posix
+    targets: IntArray  # (N,) index of the true class in `labels`
+    logits: FloatArray  # (N, C)
+    labels: Labels
+    skipped: tuple[Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @cached_property
+    def predicted(self) -> IntArray:
+        """(N,) index of the largest logit; the first of equal ones."""
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """(N, C) softmax in float64; rows sum to 1."""
+        return softmax(self.logits)
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """(N,)"""
+        return self.predicted == self.targets
+
+    @cached_property
+    def losses(self) -> npt.NDArray[np.float64]:
+        """(N,) unweighted, unsmoothed cross-entropy in nats."""
+        shifted = self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(shifted).sum(axis=1))
+        return np.asarray(log_sum - shifted[np.arange(len(self)), self.targets])
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Over the last axis, in float64, safe for large logits."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def ties(logits: npt.NDArray[np.floating], relative: float = TIE) -> npt.NDArray[np.bool_]:
+    """(N,) whether the two best logits differ by less than relative x max(1, max|logit|): either may win elsewhere."""
+    if logits.shape[-1] < 2:
+        return np.zeros(logits.shape[0], dtype=np.bool_)
+    best = np.partition(logits, -2, axis=-1)[:, -2:]
+    scale = np.maximum(1.0, np.abs(logits).max(axis=-1))
+    return np.asarray(best[:, 1] - best[:, 0] < relative * scale)
