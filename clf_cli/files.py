@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,7 +59,10 @@ def sweep_leftovers(folder: Path) -> int:
     """Removes the temporary files that killed writers left under `folder`, and returns how many there were."""
     leftovers = list(folder.rglob(f".*{TEMP_SUFFIX}"))
     for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
     return len(leftovers)
 
 
@@ -72,6 +76,43 @@ def temporary_sibling(path: Path) -> Iterator[Path]:
         yield Path(name)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, in which files are made that take their places together; removed at the end.
+
+    Raises RunError (exit 6) naming `path` when it cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Lets a whole file or folder on the same file system take `target`'s place; an old file is never missing.
+
+    An old folder is away for the moment between two renames. Raises RunError (exit 6) naming `target`.
+    """
+    try:
+        if not source.is_dir():
+            with source.open("rb+") as file:
+                os.fsync(file.fileno())
+        elif target.is_dir():
+            with temporary_folder(target) as old:
+                target.replace(old / target.name)
+                source.replace(target)
+            return
+        source.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise unwritable(target, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

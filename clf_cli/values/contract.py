@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from clf_cli.values.labels import Labels
-from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.preprocess import Interpolation, Preprocess, ResizeMode
 from clf_cli.values.report import Weights
 
 CONTRACT_KEY = "clf.contract"
@@ -77,6 +77,7 @@ class Contract:
         """Raises KeyError, TypeError or ValueError when the contract is not one that this version can read."""
         if data["version"] != CONTRACT_VERSION:
             raise ValueError(f"contract version {data['version']}, this clf reads version {CONTRACT_VERSION}")
+        _check_readable(data)
         size, how = data["input"], data["preprocess"]
         preprocess = Preprocess(
             height=size["height"],
@@ -121,6 +122,31 @@ def labels_mapping(contract: Contract) -> dict[str, Any]:
         "normalization": {"mean": list(contract.preprocess.mean), "std": list(contract.preprocess.std)},
         "contract": contract.to_json(),
     }
+
+
+def _check_readable(data: dict[str, Any]) -> None:
+    """Refuses values that this version would misread, such as another layout."""
+    labels, size, how = data["labels"], data["input"], data["preprocess"]
+    if not isinstance(labels, list) or not all(isinstance(name, str) for name in labels):
+        raise ValueError("labels is not a list of strings")
+    if not all(isinstance(size[side], int) and size[side] > 0 for side in ("height", "width")):
+        raise ValueError("height and width are not positive whole numbers")
+    if not all(len(how[key]) == 3 for key in ("mean", "std", "background")):
+        raise ValueError("mean, std and background need three numbers each")
+    choices: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
+        ("input.name", size["name"], ("input",)),
+        ("input.layout", size["layout"], ("NCHW",)),
+        ("input.dtype", size["dtype"], ("float32",)),
+        ("input.color", size["color"], ("RGB",)),
+        ("preprocess.normalized_in_graph", how["normalized_in_graph"], (False,)),
+        ("preprocess.resize_mode", how["resize_mode"], get_args(ResizeMode)),
+        ("preprocess.interpolation", how["interpolation"], get_args(Interpolation)),
+        ("weights", data["weights"], get_args(Weights)),
+        ("output.kind", data["output"]["kind"], ("logits", "probabilities")),
+    )
+    for key, value, known in choices:
+        if value not in known:
+            raise ValueError(f"{key} is {value!r}, this clf knows {', '.join(repr(one) for one in known)}")
 
 
 def _score_to_json(score: Score) -> dict[str, Any]:

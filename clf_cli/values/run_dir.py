@@ -84,6 +84,10 @@ class RunDir:
     def onnx(self) -> Path:
         return self.export / "model.onnx"
 
+    def onnx_variant(self, suffix: str) -> Path:
+        """An export that is not of the weights that scored: `-live` gives model-live.onnx."""
+        return self.export / f"model{suffix}.onnx"
+
     @property
     def export_labels_mapping(self) -> Path:
         return self.export / "labels_mapping.json"

@@ -1,0 +1,101 @@
+"""An exported ONNX file as a logits function with its contract. Never imports torch."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
+
+from clf_cli.errors import ModelError
+from clf_cli.values.contract import CONTRACT_KEY, Contract
+from clf_cli.values.predictions import FloatArray
+
+EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
+_FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
+
+
+def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[FloatArray], FloatArray], Contract]:
+    """A function from float32 (N, 3, H, W) to float32 (N, C) logits on the CPU, for any N >= 1, and the contract.
+
+    `threads` is the number of math threads, None ONNX Runtime's own choice. Raises ModelError (exit 4) for a file that
+    is missing, no ONNX, cut short, not from clf, or whose contract does not describe its graph.
+    """
+    session = _session(path, threads)
+    contract = _contract(path, session)
+    _check_graph(path, session, contract)
+    if contract.output != "logits":
+        raise ModelError(f"{path} answers with {contract.output}, not with logits.", EXPORT_AGAIN)
+
+    def logits(images: FloatArray) -> FloatArray:
+        answer: FloatArray = session.run([contract.output], {"input": images})[0]
+        return answer
+
+    return logits, contract
+
+
+def read_contract(path: Path) -> Contract:
+    """What the file says of itself; raises ModelError like `onnx_logits`, but does not compare it with the graph."""
+    return _contract(path, _session(path, 1))
+
+
+def _session(path: Path, threads: int | None) -> ort.InferenceSession:
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, not an ONNX file.", f"Name the file, such as {path / 'model.onnx'}.")
+    if not path.is_file():
+        raise ModelError(f"There is no file {path}.", "`clf export RUN` writes one and prints its path.")
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+        size = path.stat().st_size
+        if type(error).__name__ == "InvalidProtobuf" or "No graph was found" in str(error):
+            message = f"{path} is not an ONNX file, or it is cut short ({size:,} bytes)."
+        else:
+            reason = str(error).splitlines()[0]
+            message = f"{path} ({size:,} bytes) cannot be opened by ONNX Runtime {ort.__version__}: {reason}"
+        raise ModelError(message, EXPORT_AGAIN) from error
+
+
+def _contract(path: Path, session: ort.InferenceSession) -> Contract:
+    text = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
+    if text is None:
+        raise ModelError(
+            f"{path} was not exported by clf: its metadata hold no {CONTRACT_KEY}, so labels and preprocessing are "
+            "unknown.",
+            "Export the checkpoint with `clf export CHECKPOINT -o FILE`.",
+        )
+    try:
+        return Contract.from_json(json.loads(text))
+    except KeyError as error:
+        raise ModelError(f"{path}: its {CONTRACT_KEY} lacks the key {error}.", EXPORT_AGAIN) from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {error}.", EXPORT_AGAIN) from error
+
+
+def _check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:
+    size = contract.preprocess
+    wanted_input = ("input", "tensor(float)", [3, size.height, size.width])
+    wanted_output = (contract.output, "tensor(float)", [len(contract.labels)])
+    found_inputs = [_described(node) for node in session.get_inputs()]
+    found_outputs = [_described(node) for node in session.get_outputs()]
+    for what, wanted, found in (("input", wanted_input, found_inputs), ("output", wanted_output, found_outputs)):
+        if found != [wanted]:
+            raise ModelError(
+                f"{path}: its {CONTRACT_KEY} does not describe its graph: {what} should be {_shown(wanted)}, "
+                f"the graph has {', '.join(_shown(one) for one in found)}.",
+                EXPORT_AGAIN,
+            )
+
+
+def _described(node: Any) -> tuple[str, str, list[int | str | None]]:
+    """Name, type and the shape after the batch axis."""
+    return node.name, node.type, list(node.shape[1:])
+
+
+def _shown(tensor: tuple[str, str, list[Any]]) -> str:
+    name, kind, shape = tensor
+    return f"{name} {kind} [N, {', '.join(map(str, shape))}]"
