@@ -12,6 +12,7 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 TIE = 1e-4
 EVAL_BATCH = 64  # images per forward pass wherever a score is computed, so that training and commands see equal batches
+_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,30 @@ class Predictions:
     @cached_property
     def correct(self) -> npt.NDArray[np.bool_]:
         """(N,)"""
-        return self.predicted == self.targets
+        return np.asarray(self.predicted == self.targets)
+
+    @cached_property
+    def confidences(self) -> npt.NDArray[np.float64]:
+        """(N,) softmax probability of the predicted class."""
+        return np.asarray(np.exp(-self._log_sums))
 
     @cached_property
     def losses(self) -> npt.NDArray[np.float64]:
         """(N,) unweighted, unsmoothed cross-entropy in nats."""
-        shifted = self.logits.astype(np.float64) - self.logits.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(shifted).sum(axis=1))
-        return np.asarray(log_sum - shifted[np.arange(len(self)), self.targets])
+        of_target = self.logits[np.arange(len(self)), self.targets].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # an infinite logit gives NaN, as it should
+            return np.asarray(self._log_sums + self.logits.max(axis=1) - of_target)
+
+    @cached_property
+    def _log_sums(self) -> npt.NDArray[np.float64]:
+        """(N,) log of the sum of exp(logit - largest logit), in float64; in blocks, so that memory stays small."""
+        sums = np.empty(len(self), dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            for start in range(0, len(self), _BLOCK):
+                block = self.logits[start : start + _BLOCK].astype(np.float64)
+                block -= block.max(axis=1, keepdims=True)
+                sums[start : start + _BLOCK] = np.exp(block, out=block).sum(axis=1)
+        return np.asarray(np.log(sums))
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,105 @@
+"""Counts of true against predicted classes; they add, so callbacks and commands share one function."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import IntArray, Predictions
+
+MOST_CONFUSED = 20
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Images of class `true` that were taken for class `predicted` (both indices); `share` is of `true`'s images."""
+
+    true: int
+    predicted: int
+    count: int
+    share: float
+
+
+@dataclass(frozen=True)
+class ConfusionResult:
+    """How many images of each class were predicted as each class."""
+
+    kind: ClassVar[str] = "confusion"
+
+    labels: Labels
+    counts: IntArray  # (C, C), rows true, columns predicted, in label order
+
+    def __post_init__(self) -> None:
+        if self.counts.shape != (len(self.labels), len(self.labels)):
+            raise ValueError(f"counts of shape {self.counts.shape} for {len(self.labels)} classes")
+
+    @cached_property
+    def support(self) -> IntArray:
+        """(C,) images of each class."""
+        return np.asarray(self.counts.sum(axis=1), dtype=np.int64)
+
+    @property
+    def images(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def accuracy(self) -> float:
+        """0 to 1; NaN without images."""
+        return float(np.trace(self.counts) / self.images) if self.images else float("nan")
+
+    @cached_property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """(C, C) counts over their row's sum, the diagonal is the recall; rows of classes without images are NaN."""
+        shares = np.full(self.counts.shape, np.nan)
+        np.divide(self.counts, self.support[:, None], out=shares, where=self.support[:, None] > 0)
+        return shares
+
+    def most_confused(self, limit: int = MOST_CONFUSED) -> tuple[ConfusedPair, ...]:
+        """The pairs with the most errors, then the largest share, then label order."""
+        rows, columns = np.nonzero(self.counts)
+        wrong = rows != columns
+        rows, columns = rows[wrong], columns[wrong]
+        counts, shares = self.counts[rows, columns], self.shares[rows, columns]
+        order = np.lexsort((columns, rows, -shares, -counts))[:limit]
+        return tuple(
+            ConfusedPair(int(rows[i]), int(columns[i]), int(counts[i]), float(shares[i])) for i in order.tolist()
+        )
+
+    def to_result(self) -> dict[str, Any]:
+        names = self.labels.names
+        return {
+            "labels": list(names),
+            "counts": self.counts.tolist(),
+            "most_confused": [
+                {"true": names[p.true], "predicted": names[p.predicted], "count": p.count, "share": p.share}
+                for p in self.most_confused()
+            ],
+        }
+
+    @classmethod
+    def from_result(cls, result: Mapping[str, Any]) -> "ConfusionResult":
+        """The inverse of `to_result`. Raises KeyError, TypeError or ValueError for anything else."""
+        labels = Labels(tuple(result["labels"]))
+        counts = np.array(result["counts"])
+        if counts.dtype.kind != "i" or counts.min(initial=0) < 0:
+            raise ValueError("counts are not whole numbers from 0")
+        return cls(labels, counts.astype(np.int64))
+
+
+def count_confusions(targets: IntArray, predicted: IntArray, classes: int) -> IntArray:
+    """(C, C) int64, rows true, columns predicted. The counts of batches add up to the counts of the whole."""
+    for indices in (targets, predicted):
+        if indices.size and (indices.min() < 0 or indices.max() >= classes):
+            raise ValueError(f"class indices outside 0 to {classes - 1}")
+    cells = targets.astype(np.int64) * classes + predicted
+    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes).astype(np.int64, copy=False)
+
+
+def confusion(predictions: Predictions) -> ConfusionResult:
+    """The confusion counts of a split."""
+    counts = count_confusions(predictions.targets, predictions.predicted, len(predictions.labels))
+    return ConfusionResult(predictions.labels, counts)

@@ -1,0 +1,73 @@
+"""Which images of a split to show, and what was predicted for them."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import IntArray, Predictions
+
+
+@dataclass(frozen=True)
+class SampledPrediction:
+    """One image: labels as in the data, `confidence` (0 to 1) of the predicted class."""
+
+    path: str
+    true: str
+    predicted: str
+    confidence: float
+    correct: bool
+
+
+@dataclass(frozen=True)
+class SamplesResult:
+    """Predictions of a few images, class by class."""
+
+    kind: ClassVar[str] = "samples"
+
+    samples: tuple[SampledPrediction, ...]
+
+    def to_result(self) -> dict[str, Any]:
+        return {"samples": [asdict(sample) for sample in self.samples]}
+
+
+def choose_samples(paths: tuple[str, ...], targets: IntArray, labels: Labels, count: int, seed: int) -> IntArray:
+    """Positions of at most `count` images, spread evenly over the classes that have images, in label order.
+
+    A function of the seed, the paths and the true classes only, so every epoch of a run shows the same images; the
+    order of the images does not matter, and a larger count keeps those of a smaller one.
+    """
+    of_class: dict[int, list[tuple[bytes, int]]] = {}
+    for position, (path, target) in enumerate(zip(paths, targets.tolist(), strict=True)):
+        of_class.setdefault(target, []).append((_key(seed, path), position))
+    queue = [
+        (turn, _key(seed, labels.names[target]), target, position)
+        for target, members in of_class.items()
+        for turn, (_, position) in enumerate(sorted(members))
+    ]
+    taken = sorted((target, turn, position) for turn, _, target, position in sorted(queue)[:count])
+    return np.array([position for _, _, position in taken], dtype=np.int64)
+
+
+def sample_predictions(predictions: Predictions, count: int = 16, seed: int = 0) -> SamplesResult:
+    """What was predicted for the images that `choose_samples` picks, in its order."""
+    chosen = choose_samples(predictions.paths, predictions.targets, predictions.labels, count, seed)
+    names = predictions.labels.names
+    return SamplesResult(
+        tuple(
+            SampledPrediction(
+                path=predictions.paths[i],
+                true=names[predictions.targets[i]],
+                predicted=names[predictions.predicted[i]],
+                confidence=float(predictions.confidences[i]),
+                correct=bool(predictions.correct[i]),
+            )
+            for i in chosen.tolist()
+        )
+    )
+
+
+def _key(seed: int, text: str) -> bytes:
+    return hashlib.blake2b(f"{seed}\n{text}".encode(), digest_size=8).digest()

@@ -1,0 +1,85 @@
+"""Our numpy metrics against scikit-learn and torchmetrics."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassConfusionMatrix
+
+from clf_cli.engine.confusion import confusion
+from clf_cli.engine.metrics import metrics
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import Predictions
+
+CASES = [
+    (373, 42, 2.5),
+    (60, 2, 0.5),
+    (40, 30, 0.1),
+    (500, 7, 6.0),
+    (1, 3, 1.0),
+]  # some with absent, unpredicted classes
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-images-{case[1]}-classes")
+def predictions(request):
+    images, classes, signal = request.param
+    rng = np.random.default_rng(images)
+    weights = rng.dirichlet(np.full(classes, 0.7))
+    targets = rng.choice(classes, images, p=weights)
+    logits = rng.normal(size=(images, classes)).astype(np.float32)
+    logits[np.arange(images), targets] += signal
+    labels = Labels(tuple(f"class {i:03d}" for i in range(classes)))
+    return Predictions(tuple(f"{i}.png" for i in range(images)), targets, logits, labels)
+
+
+def test_scikit_learn_counts_the_same_confusions(predictions):
+    expected = sk.confusion_matrix(
+        predictions.targets, predictions.predicted, labels=np.arange(len(predictions.labels))
+    )
+    np.testing.assert_array_equal(confusion(predictions).counts, expected)
+
+
+def test_scikit_learn_has_the_same_per_class_and_macro_scores(predictions):
+    present = np.unique(predictions.targets)
+    arguments = {"y_true": predictions.targets, "y_pred": predictions.predicted, "labels": present, "zero_division": 0}
+    ours = metrics(predictions)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(**arguments)
+    np.testing.assert_allclose(np.nan_to_num(ours.per_class.precision[present]), precision)
+    np.testing.assert_allclose(ours.per_class.recall[present], recall)
+    np.testing.assert_allclose(ours.per_class.f1[present], f1)
+    np.testing.assert_array_equal(ours.per_class.support[present], support)
+    macro = sk.precision_recall_fscore_support(**arguments, average="macro")
+    np.testing.assert_allclose([ours.precision_macro, ours.recall_macro, ours.f1_macro], macro[:3])
+
+
+def test_scikit_learn_has_the_same_loss_and_accuracies(predictions):
+    classes = np.arange(len(predictions.labels))
+    ours = metrics(predictions)
+    assert ours.loss == pytest.approx(
+        sk.log_loss(predictions.targets, predictions.probabilities, labels=classes), rel=1e-9
+    )
+    assert ours.acc_top1 == pytest.approx(sk.accuracy_score(predictions.targets, predictions.predicted))
+    if len(classes) > 5:
+        assert ours.acc_top5 == pytest.approx(
+            sk.top_k_accuracy_score(predictions.targets, predictions.logits, k=5, labels=classes)
+        )
+
+
+def test_torchmetrics_agrees(predictions):
+    classes = len(predictions.labels)
+    targets, logits = torch.from_numpy(predictions.targets), torch.from_numpy(predictions.logits)
+    ours = metrics(predictions)
+    accuracy = MulticlassAccuracy(classes, average="micro")
+    assert ours.acc_top1 == pytest.approx(float(accuracy(logits, targets)))
+    if classes > 5:
+        top_5 = MulticlassAccuracy(classes, top_k=5, average="micro")
+        assert ours.acc_top5 == pytest.approx(float(top_5(logits, targets)))
+    per_class = MulticlassAccuracy(classes, average="none")(logits, targets).numpy()
+    np.testing.assert_allclose(np.nan_to_num(ours.per_class.recall), per_class, rtol=1e-6)
+    matrix = MulticlassConfusionMatrix(classes)(logits, targets)
+    np.testing.assert_array_equal(confusion(predictions).counts, matrix.numpy())
+    calibration = MulticlassCalibrationError(classes, n_bins=15, norm="l1")
+    assert ours.ece == pytest.approx(
+        float(calibration(torch.from_numpy(predictions.probabilities), targets)), abs=1e-6
+    )  # float32 state
+    assert ours.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits.double(), targets)), rel=1e-9)
