@@ -77,6 +77,24 @@ class Setting:
     def default(self) -> Any:
         return self.field.default
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Names of the option in Typer's spelling: `--lr`, or `--flip/--no-flip` for a switch."""
+        if self.marker.names:
+            return self.marker.names
+        name = f"{self.section}_{self.key}" if self.prefixed else self.key
+        flag = name.replace("_", "-")
+        return (f"--{flag}/--no-{flag}",) if self.is_switch else (f"--{flag}",)
+
+    @property
+    def flag(self) -> str:
+        """The first name, as messages say it."""
+        return self.flags[0].partition("/")[0]
+
+    @property
+    def is_switch(self) -> bool:
+        return self.field.annotation in (bool, bool | None)
+
 
 # What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
 # before each flag (`--ema-decay`), "-section.key" to leave one out.
@@ -89,6 +107,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
 }
+
+# Commands on a model: the data are the run's own unless a flag names others, never what a file or variable says.
+MODEL_COMMANDS = frozenset({"export", "validate-onnx", "confusion"})
 
 
 def settings_of(command: str) -> Iterator[Setting]:

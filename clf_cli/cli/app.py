@@ -1,0 +1,65 @@
+"""The clf command: the table of its commands, each imported only when it is called."""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+from typer.main import get_command
+
+from clf_cli import __version__
+
+# name, one line of help (a test compares it with the command's docstring), module
+COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
+    ("train", "Train a classifier and export it.", "train"),
+    ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
+    ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
+    ("confusion", "Count true against predicted classes.", "confusion"),
+    ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
+    ("synth", "Draw a data set of jersey numbers.", "synth"),
+    ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
+    ("config", "Show the settings with their sources, or their JSON schema.", "config"),
+)
+_MODULES = {name: module for name, _, module in COMMAND_TABLE}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Lazy(TyperCommand):
+    """Stands in for a command until it is called, so that `clf --help` imports none of them."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command."""
+        assert self.name is not None
+        module = import_module(f"clf_cli.cli.commands.{_MODULES[self.name]}")
+        return get_command(module.app).make_context(info_name, args, parent, **extra)
+
+
+def _never_called() -> None:
+    raise AssertionError("a lazy command makes the context of the real one")
+
+
+for _name, _help, _ in COMMAND_TABLE:
+    app.command(_name, help=_help, cls=Lazy)(_never_called)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"clf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def clf(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """From a folder of labelled images to an ONNX file that production can trust."""

@@ -1,0 +1,103 @@
+"""Results go to stdout, everything else to stderr. The log level is the only state: --quiet and --verbose set it."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from clf_cli.errors import ClfError, UsageError
+from clf_cli.values.progress import Advance, silent
+
+if TYPE_CHECKING:  # it imports numpy, which --help does without
+    from clf_cli.values.report import Report
+
+WIDE = 200  # columns of tables that go into a file or a pipe
+_log = logging.getLogger("clf_cli")
+
+
+class _Stderr(logging.Handler):
+    """One line per record on whatever sys.stderr is then, so that a live bar moves below it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = Text(self.format(record))
+        if record.levelno >= logging.WARNING:
+            line = Text.assemble(("Error: " if record.levelno >= logging.ERROR else "Warning: ", "bold yellow"), line)
+        _stderr().print(line, soft_wrap=True)
+
+
+def start_logging(quiet: bool = False, verbose: bool = False) -> None:
+    """Sends the program's log to stderr: warnings only, lines for people, or debug messages too."""
+    _log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    if not any(isinstance(handler, _Stderr) for handler in _log.handlers):
+        _log.addHandler(_Stderr())
+
+
+def say(text: str) -> None:
+    """A line for people, not shown with --quiet."""
+    _log.info("%s", text)
+
+
+def warn(text: str) -> None:
+    """A line that --quiet shows too."""
+    _log.warning("%s", text)
+
+
+def publish(report: "Report", as_json: bool) -> None:
+    """The report on stdout: one JSON document, or the table that render/<kind>.py makes of it."""
+    if as_json:
+        write_line(json.dumps(report.to_json(), ensure_ascii=False, indent=2, allow_nan=False))
+        return
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(width=WIDE)
+    console.print(import_module(f"clf_cli.render.{report.kind}").table(report.result))
+
+
+def write_line(text: str) -> None:
+    """A result as it is, without colours or line breaks of our own."""
+    sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+def is_watched() -> bool:
+    """Whether a person looks at stderr, so that something that moves makes sense."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Advance]:
+    """A bar on stderr while a person watches and --quiet is not given; else silent."""
+    if not is_watched() or not _log.isEnabledFor(logging.INFO):
+        with silent(description, total) as advance:
+            yield advance
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=_stderr(), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda count: bar.update(task, advance=count)
+
+
+def show_error(error: ClfError, command: str) -> None:
+    """The message and the next step; a usage error looks like Typer's own while a person watches."""
+    console = _stderr()
+    if isinstance(error, UsageError) and console.is_terminal:
+        console.print(f"Try '{command} -h' for help.", style="dim", highlight=False)
+        text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
+        console.print(Panel(Text(text), title="Error", title_align="left", border_style="red"))
+        return
+    console.print(Text.assemble(("Error: ", "bold red"), error.message), soft_wrap=True)
+    if error.hint is not None:
+        console.print(Text(error.hint), soft_wrap=True)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True)

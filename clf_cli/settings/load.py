@@ -1,0 +1,292 @@
+"""Resolves settings from the command line, the environment and files, and says which of them set what."""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource
+
+from clf_cli.errors import UsageError
+from clf_cli.settings.kinds import choices, expected, is_list, shown
+from clf_cli.settings.resolved import COMMAND_LINE, Resolved, to_toml
+from clf_cli.settings.root import MODEL_COMMANDS, SECTIONS, Setting, Settings, all_settings, settings_of
+from clf_cli.settings.rules import conflicts
+from clf_cli.values.run_dir import run_of
+
+__all__ = ["Resolved", "read_settings", "resolve", "to_toml"]
+
+PREFIX = "CLF_"
+OUTSIDE = frozenset({"CLF_CACHE_DIR"})  # the one variable that is no setting
+_SETTINGS = {setting.path: setting for setting in all_settings()}
+_VARIABLES = {setting.variable: setting for setting in all_settings()}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What one source says: checked values, the source of each by path, and everything that is wrong with it."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def resolve(command: str, flags: Mapping[str, Any], config: Path | None = None) -> Resolved:
+    """Flags over environment over `config`, ./clf.toml or ./pyproject.toml over defaults.
+
+    `flags` are those that were given, by path (`optim.lr`). With `train.resume` among them the run's own settings take
+    the place of environment and files. Raises UsageError (exit 2) with every problem of every source.
+    """
+    named = {setting.path: setting.flag for setting in settings_of(command)}
+    given = _checked(flags, lambda path: named.get(path, path), lambda path: COMMAND_LINE)
+    saved = _saved_settings(given.values.get("train.resume"))
+    notes: list[str] = []
+    if saved is not None:
+        layers = [_file_layer(_read_toml(saved), saved.as_posix()), given]
+    else:
+        file, environment = _from_file(config, notes), _environment()
+        layers = [_for_command(command, layer) for layer in (file, environment)] + [given]
+        if config is not None:
+            notes += _overridden(file, environment, given, config)
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for layer in layers:
+        values |= layer.values
+        origin |= layer.origin
+    _refuse([problem for layer in layers for problem in layer.problems])
+    settings = _settings(values)
+    _refuse(conflicts(settings))
+    return Resolved(settings, origin, tuple(notes))
+
+
+def read_settings(path: Path) -> Settings:
+    """A saved settings file over the defaults, without environment. Raises UsageError (exit 2)."""
+    layer = _file_layer(_read_toml(path), path.as_posix())
+    _refuse(layer.problems)
+    return _settings(layer.values)
+
+
+def _settings(values: Mapping[str, Any]) -> Settings:
+    tables: dict[str, dict[str, Any]] = {}
+    for path, value in values.items():
+        section, _, key = path.partition(".")
+        tables.setdefault(section, {})[key] = value
+    return Settings.model_validate(tables)
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    found = list(problems)
+    if found:
+        raise UsageError(
+            "\n".join(found), "`clf config show` prints every setting, its value and where that comes from."
+        )
+
+
+# Files
+
+
+def _from_file(config: Path | None, notes: list[str]) -> _Layer:
+    here, project = Path("clf.toml"), Path("pyproject.toml")
+    if config is not None:
+        table = _read_toml(config)
+        return _file_layer(_tool_table(table) if config.name == project.name else table, config.as_posix())
+    if here.is_file():
+        if project.is_file() and b"[tool.clf" in project.read_bytes():
+            notes.append("clf.toml is here, so [tool.clf] in pyproject.toml is not read.")
+        return _file_layer(_read_toml(here), here.name)
+    return _file_layer(_tool_table(_read_toml(project)), project.name) if project.is_file() else _Layer()
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"No settings file {path}.", _near_file(path)) from None
+    except OSError as error:
+        raise UsageError(f"Cannot read the settings file {path}: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 text: byte {error.start} cannot be read.") from None
+
+
+def _near_file(path: Path) -> str | None:
+    folder = path.parent
+    names = [entry.name for entry in folder.iterdir() if entry.suffix == ".toml"] if folder.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"Did you mean {(folder / close[0]).as_posix()}?" if close else None
+
+
+def _tool_table(project: Mapping[str, Any]) -> dict[str, Any]:
+    table = project.get("tool", {}).get("clf", {})
+    return dict(table)
+
+
+def _file_layer(table: Mapping[str, Any], name: str) -> _Layer:
+    values: dict[str, Any] = {}
+    problems = []
+    for section, keys in table.items():
+        if section not in SECTIONS:
+            problems.append(f"{section} in {name}: no such section{_near_section(section)}.")
+        elif not isinstance(keys, Mapping):
+            problems.append(f"{section} in {name}: it is a section; write [{section}] on a line of its own.")
+        else:
+            known = {f"{section}.{key}": value for key, value in keys.items() if f"{section}.{key}" in _SETTINGS}
+            unknown = [key for key in keys if f"{section}.{key}" not in _SETTINGS]
+            problems += [f"{section}.{key} in {name}: no such setting{_near_key(section, key)}." for key in unknown]
+            values |= known
+    if "train.resume" in values:
+        problems.append(f"train.resume in {name}: nothing resumes by itself; use --resume on the command line.")
+    layer = _checked(values, lambda path: f"{path} in {name}", lambda path: name, from_toml=True)
+    return _Layer(layer.values, layer.origin, (*problems, *layer.problems))
+
+
+# Environment
+
+
+class _Variables(EnvSettingsSource):
+    """pydantic-settings' source; lists are comma-separated instead of JSON."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: str) -> list[str]:
+        return [item.strip() for item in value.split(",")]
+
+
+class _EnvironmentSettings(BaseSettings, Settings):  # type: ignore[misc]  # two kinds of model_config, merged by pydantic
+    """The settings as pydantic-settings reads them."""
+
+
+def _environment() -> _Layer:
+    names = [name for name, value in os.environ.items() if name.startswith(PREFIX) and value and name not in OUTSIDE]
+    problems = [f"{name}: no such variable{_near_variable(name)}." for name in names if name not in _VARIABLES]
+    tables = _Variables(_EnvironmentSettings, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)()
+    values = {
+        setting.path: tables[setting.section][setting.key]
+        for setting in _VARIABLES.values()
+        if setting.key in tables.get(setting.section, {})
+    }
+    if "train.resume" in values:
+        problems.append("CLF_TRAIN__RESUME: nothing resumes by itself; use --resume on the command line.")
+    layer = _checked(values, lambda path: _SETTINGS[path].variable, lambda path: _SETTINGS[path].variable)
+    return _Layer(layer.values, layer.origin, (*problems, *layer.problems))
+
+
+def _overridden(file: _Layer, environment: _Layer, given: _Layer, config: Path) -> list[str]:
+    """The line that says which variables win against an explicit settings file."""
+    won = [path for path in environment.values if path in file.values and path not in given.values]
+    if not any(environment.values[path] != file.values[path] for path in won):
+        return []
+    names = ", ".join(_SETTINGS[path].variable for path in won if environment.values[path] != file.values[path])
+    return [f"The environment overrides {config.as_posix()}: {names}."]
+
+
+# Checks
+
+
+def _checked(
+    values: Mapping[str, Any], where: Callable[[str], str], origin: Callable[[str], str], from_toml: bool = False
+) -> _Layer:
+    """Checks the values of one source. Those of a TOML file must have the right type, others are text to convert."""
+    problems = {path: f"{where(path)}: {reason}" for path, value in values.items() if (reason := _unusable(value))}
+    checked: dict[str, Any] = {}
+    for section in dict.fromkeys(path.partition(".")[0] for path in values):
+        table = {
+            p.partition(".")[2]: v for p, v in values.items() if p.partition(".")[0] == section and p not in problems
+        }
+        try:
+            model = (
+                SECTIONS[section].model_validate_json(json.dumps(table, default=str), strict=True)
+                if from_toml
+                else SECTIONS[section].model_validate(
+                    {key: _parts(section, key, value) for key, value in table.items()}
+                )
+            )
+        except ValidationError as error:
+            wrong = dict.fromkeys(f"{section}.{problem['loc'][0]}" for problem in error.errors())
+            problems |= {path: f"{where(path)}: {_mismatch(_SETTINGS[path], values[path])}" for path in wrong}
+        else:
+            checked |= {f"{section}.{key}": _expanded(dict(model)[key]) for key in table}
+    return _Layer(checked, {path: origin(path) for path in values}, tuple(problems.values()))
+
+
+def _unusable(value: Any) -> str | None:
+    """What no text setting can hold."""
+    if value == "":
+        return "it is empty; leave it out to get the default."
+    if isinstance(value, str) and ("\0" in value or value != value.encode(errors="replace").decode()):
+        return f"{value!r} holds characters that cannot be saved."
+    return None
+
+
+def _parts(section: str, key: str, value: Any) -> Any:
+    """Flags of a list may be repeated and each may be comma-separated."""
+    if not is_list(_SETTINGS[f"{section}.{key}"]):
+        return value
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return [part.strip() for item in items for part in str(item).split(",")]
+
+
+def _expanded(value: Any) -> Any:
+    """`~` in files and variables, which no shell has expanded."""
+    if not isinstance(value, Path) or not str(value).startswith("~"):
+        return value
+    try:
+        return value.expanduser()
+    except RuntimeError:  # no such user
+        return value
+
+
+def _mismatch(setting: Setting, value: Any) -> str:
+    got = repr(value) if isinstance(value, str) else shown(value)
+    close = difflib.get_close_matches(str(value).lower(), choices(setting), n=1, cutoff=0.5)
+    return f"expected {expected(setting)}, got {got}{f'; did you mean {close[0]}?' if close else '.'}"
+
+
+def _saved_settings(resumed: Path | None) -> Path | None:
+    """The settings file of the run that is resumed; None leaves it to the command to say what is wrong with it."""
+    run = run_of(resumed) if resumed is not None else None
+    return run.settings if run is not None and run.settings.is_file() else None
+
+
+def _for_command(command: str, layer: _Layer) -> _Layer:
+    """A command on a model takes its data from the run or a flag, never from a file or variable."""
+    if command not in MODEL_COMMANDS:
+        return layer
+    values = {path: value for path, value in layer.values.items() if path != "data.root"}
+    return _Layer(values, {path: source for path, source in layer.origin.items() if path in values}, layer.problems)
+
+
+# The nearest right name
+
+
+def _near_section(name: str) -> str:
+    if name in (keys := {setting.key: setting for setting in all_settings()}):
+        return f"; did you mean {name} under [{keys[name].section}]?"
+    return _near(name, SECTIONS, "[{}]")
+
+
+def _near_key(section: str, key: str) -> str:
+    close = difflib.get_close_matches(key, SECTIONS[section].model_fields, n=1)
+    elsewhere = [setting.path for setting in all_settings() if setting.key == key]
+    if close or not elsewhere:
+        return _near(key, SECTIONS[section].model_fields, f"{section}.{{}}")
+    return f"; did you mean {elsewhere[0]}?"
+
+
+def _near_variable(name: str) -> str:
+    """Underscores that are wrong come first, then a section that was left out, then letters."""
+    letters = name.replace("_", "")
+    same = [variable for variable in _VARIABLES if variable.replace("_", "") == letters]
+    leaf = [s.variable for s in _VARIABLES.values() if s.key.upper() == name.removeprefix(PREFIX).strip("_")]
+    close = [*same, *leaf, *difflib.get_close_matches(name, [*_VARIABLES, *OUTSIDE], n=1, cutoff=0.7)]
+    return f"; did you mean {close[0]}?" if close else "; docs/settings.md lists them all"
+
+
+def _near(name: str, known: Iterable[str], form: str) -> str:
+    close = difflib.get_close_matches(name, names := list(known), n=1)
+    return f"; did you mean {form.format(close[0])}?" if close else f"; there are {', '.join(names)}"

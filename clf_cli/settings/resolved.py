@@ -1,0 +1,56 @@
+"""Settings with the source of each value, and their TOML form."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clf_cli.settings.root import Settings, all_settings
+
+COMMAND_LINE = "command line"
+ONE_START = ("train.name", "train.resume", "train.init_from")  # a repeat of a run does not take them over
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a command runs with. `origin` maps `optim.lr` to `command line`, `CLF_OPTIM__LR` or a file's name;
+    a setting that is absent has its default. `notes` are lines to say to a person."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    def to_toml(self) -> str:
+        """A settings file that repeats the run, the source of each value as a comment."""
+        return to_toml(self.settings, self.origin)
+
+    def given(self, path: str) -> bool:
+        """Whether `optim.lr` came from the command line."""
+        return self.origin.get(path) == COMMAND_LINE
+
+
+def to_toml(settings: Settings, origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
+    """TOML of the settings in `paths` (default: all), each with its source. None is left out, it is always a default;
+    what a repeat must not take over (name, resume, init_from) stands as a comment."""
+    sections: dict[str, list[str]] = {}
+    for setting in all_settings():
+        value = dict(dict(settings)[setting.section])[setting.key]
+        if value is None or (paths is not None and setting.path not in paths):
+            continue
+        line = f"{setting.key} = {_toml(value)}  # {_comment(origin.get(setting.path, 'default'))}"
+        sections.setdefault(setting.section, []).append(f"# {line}" if setting.path in ONE_START else line)
+    return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
+
+
+def _toml(value: Any) -> str:
+    """Scalars and arrays of JSON are TOML too, save one control character that JSON leaves as it is."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    plain = value.as_posix() if isinstance(value, Path) else value
+    return json.dumps(plain, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
+
+
+def _comment(text: str) -> str:
+    """`text` on one line: a comment ends at a line break and may hold no control character."""
+    return "".join(character if character.isprintable() else "?" for character in text)
