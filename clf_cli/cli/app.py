@@ -4,10 +4,11 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from clf_cli import __version__
+from clf_cli.cli.help import HelpCommand, HelpGroup
 
 # name, one line of help (a test compares it with the command's docstring), module
 COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
@@ -22,21 +23,30 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
 )
 _MODULES = {name: module for name, _, module in COMMAND_TABLE}
 
+EPILOG = (
+    "Settings come from the command line, then the environment, then ./clf.toml or "
+    r"\[tool.clf] in ./pyproject.toml, then the defaults below."
+)
+
 app = typer.Typer(
+    cls=HelpGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-class Lazy(TyperCommand):
+class Lazy(HelpCommand):
     """Stands in for a command until it is called, so that `clf --help` imports none of them."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the real command."""
+        """The context of the real command, whose place it takes from then on."""
         assert self.name is not None
-        module = import_module(f"clf_cli.cli.commands.{_MODULES[self.name]}")
-        return get_command(module.app).make_context(info_name, args, parent, **extra)
+        real = get_command(import_module(f"clf_cli.cli.commands.{_MODULES[self.name]}").app)
+        if isinstance(real, TyperGroup):
+            return real.make_context(info_name, args, parent, **extra)
+        self.params, self.callback, self.help, self.epilog = real.params, real.callback, real.help, EPILOG
+        return super().make_context(info_name, args, parent, **extra)
 
 
 def _never_called() -> None:

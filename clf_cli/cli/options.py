@@ -10,6 +10,7 @@ import typer
 from typer.models import OptionInfo
 
 from clf_cli.cli.console import say, start_logging, write_line
+from clf_cli.cli.help import LEFT
 from clf_cli.models.archs import check_arch, complete_arch
 from clf_cli.settings import kinds
 from clf_cli.settings.resolved import Resolved, to_toml
@@ -120,18 +121,29 @@ def _parameter(setting: Setting) -> inspect.Parameter:
 
 
 def _option(setting: Setting) -> OptionInfo:
-    limits = "" if setting.is_switch else kinds.bounds(setting)
-    help_text = " ".join(filter(None, [setting.field.description, f"[{limits}]" if limits else ""]))
     section = SECTIONS[setting.section]
+    metavar = "" if setting.is_switch else kinds.metavar(setting)
+    words = kinds.choices(setting)
+    named = metavar if len(f"{setting.flags[-1]} {metavar}") <= LEFT else "CHOICE" if words else metavar
+    notes = [
+        *([", ".join(words)] if named == "CHOICE" else []),
+        *([kinds.bounds(setting)] if not setting.is_switch and kinds.bounds(setting) else []),
+        *([] if setting.default is None else [f"default: {_shown_default(setting)}"]),
+    ]
     option: OptionInfo = typer.Option(
         setting.default if setting.is_switch else kinds.shown(setting.default) or None,
         *setting.flags,
-        metavar="" if setting.is_switch else kinds.metavar(setting),
-        help=_plain(help_text),
+        metavar=named,
+        show_default=False,
+        help=_plain(" ".join([setting.field.description or "", *([f"[{'; '.join(notes)}]"] if notes else [])])),
         rich_help_panel=_plain(f"{section.title} · [{setting.section}] · CLF_{setting.section.upper()}__*"),
         autocompletion=_completion(setting),
     )
     return option
+
+
+def _shown_default(setting: Setting) -> str:
+    return ("on" if setting.default else "off") if setting.is_switch else kinds.shown(setting.default)
 
 
 def _completion(setting: Setting) -> Callable[[str], list[str]] | None:

@@ -172,6 +172,9 @@ class TrainSection(Section):
     )
     patience: Annotated[int, Field(gt=0)] = Field(10, description="Epochs without a better metric before stopping.")
     min_delta: Annotated[float, Field(ge=0)] = Field(0.001, description="Least change that counts as better.")
+    tracker: Literal["none", "tensorboard"] = Field(
+        "none", description="Also send losses, scores and learning rates there."
+    )
     checkpoint_every: Annotated[int, Field(gt=0)] | None = Field(
         None, description="Also keep a resumable step-*.ckpt every so many steps."
     )

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.console import say, start_logging, write_line
+from clf_cli.cli.help import HelpCommand, HelpGroup
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import to_toml
 from clf_cli.settings.root import COMMANDS, Settings, all_settings, settings_of
 
 app = typer.Typer(
+    cls=HelpGroup,
     add_completion=False,
     no_args_is_help=True,
     help="Show the settings with their sources, or their JSON schema.",
@@ -23,7 +25,7 @@ def _commands() -> list[str]:
     return list(COMMANDS)
 
 
-@app.command()
+@app.command(cls=HelpCommand)
 def show(
     command: Annotated[
         str | None,
@@ -46,7 +48,7 @@ def show(
     write_line(to_toml(resolved.settings, resolved.origin, {setting.path for setting in settings}))
 
 
-@app.command()
+@app.command(cls=HelpCommand)
 def schema() -> None:
     """Print the JSON schema of clf.toml, for editors that complete and check TOML."""
     write_line(json.dumps(Settings.model_json_schema(), indent=2))
