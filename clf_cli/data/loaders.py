@@ -1,0 +1,273 @@
+"""Batches: decoded, augmented and in an order that worker count, interruption and resumption do not change."""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler, default_collate
+from torch.utils.data import Dataset as TorchDataset
+
+from clf_cli.data.augment import Augment, augment_image
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.data.samplers import IntArray, balanced_order, image_generator, occurrences, of_rank, uniform_order
+from clf_cli.data.samples import Sample
+from clf_cli.errors import DataError
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import EVAL_BATCH
+from clf_cli.values.preprocess import Preprocess, normalize, resize
+
+Item = tuple[Tensor, int, int]  # image (3, H, W), target, index of the sample in its split
+Batch = tuple[Tensor, Tensor, Tensor]  # images (B, 3, H, W); targets (B,) int64; indices (B,) int64
+Key = TypeVar("Key")
+
+_HELD_BYTES = 4  # per pixel of an RGB image that Pillow holds
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How batches are made, and which of `world` processes this one is."""
+
+    batch_size: int = EVAL_BATCH
+    workers: int = 0  # processes that read; 0 reads in this one
+    pin_memory: bool = False  # page-locked batches, for copies to a GPU
+    memory_budget: int = 1 << 30  # bytes of decoded images that each reading process may keep
+    rank: int = 0
+    world: int = 1
+
+
+class Draw(NamedTuple):
+    """One training image of one epoch: with the seed, the key of its random numbers."""
+
+    image: int  # index in the train split
+    epoch: int
+    occurrence: int = 0  # earlier draws of the same image in this epoch
+
+
+class TrainImages(TorchDataset[Item]):
+    """The train split, augmented: uint8 image, target and index for a Draw.
+
+    Decoded images are kept after the first read when those of the whole split fit into `budget` bytes.
+    """
+
+    def __init__(self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, budget: int) -> None:
+        samples = dataset.split("train")
+        self.root = dataset.root
+        self.paths = tuple(sample.path for sample in samples)
+        self.targets = targets_of(samples, dataset.labels)
+        self.preprocess = preprocess
+        self.augment = augment
+        self.seed = seed
+        facts = [dataset.files[path] for path in set(self.paths)]
+        self.keeps = sum(fact.width * fact.height for fact in facts) * _HELD_BYTES <= budget
+        self.kept: dict[str, Image.Image] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, draw: Draw) -> Item:
+        rng = image_generator(self.seed, draw.epoch, draw.image, draw.occurrence)
+        pixels = augment_image(self._image(self.paths[draw.image]), self.preprocess, self.augment, rng)
+        image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        return image, int(self.targets[draw.image]), draw.image
+
+    def __getitems__(self, draws: Sequence[Draw]) -> list[Item] | DataError:
+        return _gather(self.__getitem__, draws)
+
+    def _image(self, path: str) -> Image.Image:
+        if path in self.kept:
+            return self.kept[path]
+        image = _read(self.root, path)
+        if self.keeps:
+            self.kept[path] = Image.new("RGB", image.size)  # without the file's metadata
+            self.kept[path].paste(image)
+        return image
+
+
+class EvalImages(TorchDataset[Item]):
+    """A split as every score sees it: float32 image of `preprocess_image`, target and index.
+
+    `labels` are the model's; the split's samples must be of its classes. Resized pixels are kept after the first read
+    when those of the whole split fit into `budget` bytes.
+    """
+
+    def __init__(self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, budget: int) -> None:
+        samples = dataset.split(split)
+        self.root = dataset.root
+        self.paths = tuple(sample.path for sample in samples)
+        self.targets = targets_of(samples, labels)
+        self.preprocess = preprocess
+        self.keeps = len(set(self.paths)) * preprocess.height * preprocess.width * 3 <= budget
+        self.kept: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Item:
+        image = torch.from_numpy(normalize(self._pixels(self.paths[index]), self.preprocess))
+        return image, int(self.targets[index]), index
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Item] | DataError:
+        return _gather(self.__getitem__, indices)
+
+    def _pixels(self, path: str) -> npt.NDArray[np.uint8]:
+        if path in self.kept:
+            return self.kept[path]
+        pixels = resize(_read(self.root, path), self.preprocess)
+        if self.keeps:
+            self.kept[path] = pixels
+        return pixels
+
+
+class EpochSampler(Sampler[Draw]):
+    """The draws of one epoch, a pure function of seed and epoch (which counts from 0).
+
+    Every train image once, or, when `balanced`, as many draws with replacement in which every class is equally likely.
+    A last batch of one image is left out, since batch normalisation cannot learn from it; the epoch's order decides
+    which image that is.
+    """
+
+    def __init__(self, targets: IntArray, loading: Loading, seed: int, balanced: bool) -> None:
+        self.targets = targets
+        self.loading = loading
+        self.seed = seed
+        self.balanced = balanced
+        self.epoch = 0
+        self.skip = 0  # batches at the start that the next iteration leaves out, once
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def order(self) -> IntArray:
+        """Indices that this process draws in the current epoch."""
+        return of_rank(self._whole_order(), self.loading.rank, self.loading.world)[: len(self)]
+
+    def __len__(self) -> int:
+        count = len(self.targets) // self.loading.world
+        lonely = count > 1 and self.loading.batch_size > 1 and count % self.loading.batch_size == 1
+        return count - 1 if lonely else count
+
+    def __iter__(self) -> Iterator[Draw]:
+        earlier = of_rank(occurrences(self._whole_order()), self.loading.rank, self.loading.world)
+        start, self.skip = self.skip * self.loading.batch_size, 0
+        pairs = zip(self.order().tolist(), earlier.tolist(), strict=False)
+        draws = [Draw(index, self.epoch, occurrence) for index, occurrence in pairs]
+        return iter(draws[start:])
+
+    def _whole_order(self) -> IntArray:
+        if self.balanced:
+            return balanced_order(self.targets, self.seed, self.epoch)
+        return uniform_order(len(self.targets), self.seed, self.epoch)
+
+
+class ImageLoader(DataLoader[Item]):
+    """Batches of `images`; a file that cannot be read raises its DataError here, from any worker.
+
+    Draws nothing from the global random state.
+    """
+
+    def __init__(
+        self, images: TrainImages | EvalImages, sampler: Sampler[Draw] | Sequence[int], loading: Loading
+    ) -> None:
+        super().__init__(
+            images,
+            batch_size=loading.batch_size,
+            sampler=sampler,
+            num_workers=loading.workers,
+            persistent_workers=loading.workers > 0,
+            pin_memory=loading.pin_memory,
+            collate_fn=_collate,
+            worker_init_fn=_leave_interrupts,
+            generator=torch.Generator(),
+        )
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing is read before the first batch
+        for batch in super().__iter__():
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
+
+
+class ResumableLoader(ImageLoader):
+    """Training batches that can stop after any batch and go on with the next one, without reading those before it.
+
+    Lightning stores and restores `state_dict` with the run, and calls `sampler.set_epoch`.
+    """
+
+    def __init__(self, images: TrainImages, draws: EpochSampler, loading: Loading) -> None:
+        super().__init__(images, draws, loading)
+        self.draws = draws
+        self.done = 0  # batches of the current epoch that were handed out
+        self._resume_at = 0
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        self.done = self.draws.skip = self._resume_at
+        self._resume_at = 0
+        for batch in super().__iter__():
+            self.done += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"batches": self.done, "epoch": self.draws.epoch}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        finished = state["batches"] >= len(self)
+        self._resume_at = 0 if finished else state["batches"]
+        self.draws.set_epoch(state["epoch"] + finished)
+
+
+def train_loader(
+    dataset: Dataset, preprocess: Preprocess, augment: Augment, loading: Loading, seed: int, balanced: bool = False
+) -> ResumableLoader:
+    """Augmented uint8 batches of the train split; normalising them is the training step's work."""
+    images = TrainImages(dataset, preprocess, augment, seed, loading.memory_budget)
+    return ResumableLoader(images, EpochSampler(images.targets, loading, seed, balanced), loading)
+
+
+def eval_loader(dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, loading: Loading) -> ImageLoader:
+    """Normalised float32 batches of a split, in its order; of several processes each takes its share, unpadded."""
+    images = EvalImages(dataset, split, preprocess, labels, loading.memory_budget)
+    return ImageLoader(images, range(loading.rank, len(images), loading.world), loading)
+
+
+def targets_of(samples: Sequence[Sample], labels: Labels) -> IntArray:
+    """(N,) the index of each sample's label."""
+    return np.array([labels.indices[sample.label] for sample in samples], dtype=np.int64)
+
+
+def _read(root: Path, path: str) -> Image.Image:
+    """Raises DataError: the scan has read every file, so one that fails now was changed since."""
+    try:
+        return open_image(root / path)
+    except UnreadableImageError as error:
+        raise DataError(
+            f"Cannot read {path} any more: {error}.",
+            f"It was readable when the work began: restore it in {root}, then continue with --resume or start again.",
+        ) from error
+
+
+def _gather(read: Callable[[Key], Item], keys: Sequence[Key]) -> list[Item] | DataError:
+    """The error as a value: raised in a worker it would arrive as the text of a traceback, without its hint."""
+    try:
+        return [read(key) for key in keys]
+    except DataError as error:
+        return error
+
+
+def _collate(items: list[Item] | DataError) -> Batch | DataError:
+    if isinstance(items, DataError):
+        return items
+    images, targets, indices = default_collate(items)
+    return images, targets, indices
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of the terminal; only the first one decides what to do about it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

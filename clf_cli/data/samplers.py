@@ -1,0 +1,75 @@
+"""Which images an epoch sees, in which order: pure functions of (seed, epoch), and the random numbers of each image.
+
+Philox takes its key as it is, without hashing, so two streams are the same only if seed, epoch, image and draw are.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+_ORDER, _IMAGE = 0, 1  # what a stream is for
+
+
+def image_generator(seed: int, epoch: int, index: int, occurrence: int = 0) -> np.random.Generator:
+    """The random numbers of one image's augmentation; `occurrence` counts earlier draws of it in the same epoch.
+
+    Seed and epoch are below 2**31, index below 2**40, occurrence below 2**23.
+    """
+    return _generator(seed, epoch, _IMAGE, index | occurrence << 40)
+
+
+def uniform_order(count: int, seed: int, epoch: int) -> IntArray:
+    """(count,) every index once."""
+    return _generator(seed, epoch, _ORDER).permutation(count).astype(np.int64)
+
+
+def balanced_order(targets: IntArray, seed: int, epoch: int) -> IntArray:
+    """(N,) indices drawn with replacement, so that every class present is equally likely; N = len(targets)."""
+    weights = class_weights(np.bincount(targets))[targets]
+    edges = np.cumsum(weights)
+    draws = _generator(seed, epoch, _ORDER).random(len(targets)) * edges[-1]
+    drawn = np.searchsorted(edges, draws, side="right")
+    return np.asarray(np.minimum(drawn, len(targets) - 1), dtype=np.int64)
+
+
+def occurrences(order: IntArray) -> IntArray:
+    """(N,) for each draw, how often the same index was drawn before it: all 0 for a permutation."""
+    by_index = np.argsort(order, kind="stable")
+    in_order = order[by_index]
+    starts = np.searchsorted(in_order, in_order, side="left")
+    counted = np.empty_like(order)
+    counted[by_index] = np.arange(len(order)) - starts
+    return counted
+
+
+def of_rank(order: IntArray, rank: int, world: int) -> IntArray:
+    """One process's share of a training order: equal for all, so up to world - 1 draws at the end are left out.
+
+    Evaluation must not use it: there nothing may be left out, and `range(rank, n, world)` is right.
+    """
+    return order[: len(order) // world * world][rank::world]
+
+
+def class_weights(counts: npt.NDArray[np.integer]) -> FloatArray:
+    """(C,) weights inverse to the class counts, 1 on average over the images; 0 for a class without images."""
+    present = counts > 0
+    shares = counts / max(1, counts.sum())
+    return np.asarray(np.divide(1.0, shares * present.sum(), out=np.zeros(len(counts)), where=present))
+
+
+def drawn_counts(order: IntArray, targets: IntArray, classes: int) -> IntArray:
+    """(C,) how many images of each class an order draws."""
+    return np.bincount(targets[order], minlength=classes).astype(np.int64)
+
+
+def expected_counts(targets: IntArray, classes: int, draws: int, balanced: bool) -> FloatArray:
+    """(C,) how many images of each class `draws` draws would take on average."""
+    counts = np.bincount(targets, minlength=classes)
+    shares = (counts > 0) / max(1, (counts > 0).sum()) if balanced else counts / max(1, counts.sum())
+    return np.asarray(draws * shares, dtype=np.float64)
+
+
+def _generator(seed: int, epoch: int, purpose: int, item: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=(seed << 32 | epoch << 1 | purpose, item)))
