@@ -1,0 +1,49 @@
+"""What may be rebuilt at any time: `CLF_CACHE_DIR`, by default the platform's cache folder. Never inside the data."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from clf_cli.errors import RunError
+from clf_cli.files import write_text
+
+CACHE_VARIABLE = "CLF_CACHE_DIR"
+
+
+def cache_dir() -> Path:
+    """The folder of everything that may be deleted; it need not exist."""
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("clf", appauthor=False))
+
+
+def scan_cache_file(root: Path) -> Path:
+    """Where the scan of `root` (absolute) is remembered."""
+    name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return cache_dir() / "scan" / f"{name}.json"
+
+
+def read_scan(path: Path, root: Path, version: str) -> dict[str, list[Any]]:
+    """Rows by path; empty when there is no cache, or one that is broken, or of another root or version."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(data, dict) or data.get("version") != version or data.get("root") != str(root):
+        return {}
+    rows = data.get("files")
+    return {key: row for key, row in rows.items() if isinstance(row, list)} if isinstance(rows, dict) else {}
+
+
+def write_scan(path: Path, root: Path, version: str, rows: Mapping[str, list[Any]]) -> str | None:
+    """Replaces the cache whole; a cache that cannot be written comes back as a note, it is never an error."""
+    try:
+        write_text(path, json.dumps({"version": version, "root": str(root), "files": rows}, separators=(",", ":")))
+    except (RunError, OSError) as error:
+        reason = error.message if isinstance(error, RunError) else str(error)
+        return f"What the scan showed is not remembered: {reason} CLF_CACHE_DIR names another folder."
+    return None

@@ -1,0 +1,135 @@
+"""The checks that rows and their files go through; each returns what is kept, what is left out and what to say."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from clf_cli.data.samples import SPLITS, Finding, Sample, Severity
+from clf_cli.data.scan import OUTSIDE, FileFacts
+from clf_cli.values.labels import Labels, shown
+
+Files = Mapping[str, FileFacts]
+SHOWN_PLACES = 5
+
+
+@dataclass(frozen=True)
+class Left:
+    """A row that is not used, and why; it is in no denominator."""
+
+    sample: Sample
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The outcome of one check, both parts in the order of the rows."""
+
+    kept: tuple[Sample, ...]
+    left: tuple[Left, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def place(sample: Sample) -> str:
+    """Where a person finds the row: manifest and line, or the file itself."""
+    return sample.path if sample.path.startswith(f"{sample.source}/") or not sample.source else sample.source
+
+
+def readable(samples: Sequence[Sample], files: Files, policy: Literal["error", "skip"]) -> Checked:
+    """Rows whose file decodes. Links that leave the data folder are errors under every policy."""
+    left = []
+    findings: dict[str, Finding] = {}
+    for sample in samples:
+        reason = files[sample.path].error
+        if reason is None:
+            continue
+        left.append(Left(sample, reason))
+        outside = reason == OUTSIDE
+        severity: Severity = "error" if outside or policy == "error" else "warning"
+        named = "" if place(sample) == sample.path else f" (named in {sample.source})"
+        category: Literal["outside", "unreadable"] = "outside" if outside else "unreadable"
+        findings.setdefault(sample.path, Finding(category, severity, sample.path, reason + named))
+    kept = tuple(sample for sample in samples if files[sample.path].error is None)
+    return Checked(kept, tuple(left), tuple(findings.values()))
+
+
+def consistent(samples: Sequence[Sample], files: Files, policy: Literal["error", "keep", "drop"]) -> Checked:
+    """Rows without those whose image, the same file or the same bytes, stands under two labels, if policy is drop."""
+    findings = []
+    dropped: dict[str, str] = {}
+    for content, rows in by_content(samples, files).items():
+        labels = sorted({sample.label for sample in rows})
+        if len(labels) < 2:
+            continue
+        places = [f'"{sample.label}" in {place(sample)}' for sample in rows]
+        more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
+        reason = "one image under two labels: " + ", ".join(places[:SHOWN_PLACES]) + more
+        findings.append(Finding("conflict", "error" if policy == "error" else "warning", rows[0].path, reason))
+        if policy == "drop":
+            dropped[content] = "labelled " + " and ".join(f'"{label}"' for label in labels)
+    hashes = [files[sample.path].content_hash for sample in samples]
+    pairs = list(zip(samples, hashes, strict=True))
+    return Checked(
+        tuple(sample for sample, content in pairs if content not in dropped),
+        tuple(Left(sample, dropped[content]) for sample, content in pairs if content in dropped),
+        tuple(findings),
+    )
+
+
+def known(samples: Sequence[Sample], labels: Labels, policy: Literal["error", "skip"], owner: str) -> Checked:
+    """Rows whose class is one of `labels`; `owner` says whose those are ("train", "the model")."""
+    strange: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.label not in labels:
+            strange[sample.label].append(sample)
+    severity: Severity = "error" if policy == "error" else "warning"
+    findings = []
+    for label in sorted(strange):
+        splits = ", ".join(f"{count} in {split}" for split, count in per_split(strange[label]))
+        reason = f'class "{shown(label)}" is not a class of {owner} (images: {splits})'
+        findings.append(Finding("unknown-class", severity, place(strange[label][0]), reason))
+    return Checked(
+        tuple(sample for sample in samples if sample.label in labels),
+        tuple(
+            Left(sample, f'class "{shown(sample.label)}" is not a class of {owner}')
+            for sample in samples
+            if sample.label not in labels
+        ),
+        tuple(findings),
+    )
+
+
+def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
+    """Images that occur more than once: in two splits (a leak), or in one."""
+    findings = []
+    for rows in by_content(samples, files).values():
+        if len(rows) < 2:
+            continue
+        splits = [split for split, _ in per_split(rows)]
+        places = ", ".join(place(sample) for sample in rows[1 : SHOWN_PLACES + 1])
+        more = f" and {len(rows) - 1 - SHOWN_PLACES} more" if len(rows) - 1 > SHOWN_PLACES else ""
+        if len(splits) > 1:
+            reason = f"the same image is in {' and '.join(splits)}: also {places}{more}"
+            findings.append(Finding("leak", "warning", place(rows[0]), reason))
+        else:
+            findings.append(Finding("duplicate", "warning", place(rows[0]), f"the same image again: {places}{more}"))
+    return tuple(findings)
+
+
+def by_content(samples: Iterable[Sample], files: Files) -> dict[str, list[Sample]]:
+    """Rows of each image, told by its bytes, in order of appearance."""
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[files[sample.path].content_hash].append(sample)
+    return groups
+
+
+def per_split(samples: Iterable[Sample]) -> list[tuple[str, int]]:
+    """(split, rows) in the order of SPLITS, then others."""
+    counts = Counter(sample.split or "" for sample in samples)
+    return sorted(counts.items(), key=lambda item: split_rank(item[0]))
+
+
+def split_rank(split: str | None) -> int:
+    """Position of a split in every list and table."""
+    return SPLITS.index(split) if split in SPLITS else len(SPLITS)

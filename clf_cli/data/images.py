@@ -1,0 +1,127 @@
+"""The only place that opens an image: every pixel that clf trains on, scores or draws comes through here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from clf_cli.values.preprocess import BACKGROUND
+
+# What Pillow decodes by itself. The file's content decides, never its suffix; formats that start a program (EPS) or
+# hold no pixels of their own are left out.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "QOI")
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".qoi",
+})  # fmt: skip
+MAX_PIXELS = 89_478_485  # Pillow's own line: a quarter of a gigabyte as RGB; a 48-megapixel photo is well below
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class UnreadableImageError(Exception):
+    """An image that cannot be used; the text is the reason, without the path."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An image as everything downstream sees it, and what its file said."""
+
+    image: Image.Image  # mode RGB, upright
+    format: str
+    mode: str  # Pillow's name of the file's own pixels
+    rotated: bool  # whether EXIF turned it
+
+
+def open_image(source: Path | BinaryIO) -> Image.Image:
+    """The image as RGB, 8 bits a channel, upright.
+
+    EXIF orientation is applied; 16-bit grey is scaled to 8; palettes and alpha are composited on BACKGROUND; CMYK is
+    converted; of an animation the first frame counts. The header is checked before anything is decoded: more than
+    MAX_PIXELS is refused. Raises UnreadableImageError with the reason.
+    """
+    return open_with_facts(source).image
+
+
+def open_with_facts(source: Path | BinaryIO) -> Opened:
+    """`open_image`, with format, original mode and whether EXIF turned the image."""
+    if not isinstance(source, Path):
+        return _open(source)
+    if source.exists() and not source.is_file():  # opening a FIFO would wait forever
+        raise UnreadableImageError("not a regular file")
+    try:
+        with source.open("rb") as file:
+            return _open(file)
+    except FileNotFoundError as error:
+        raise UnreadableImageError("no such file") from error
+    except OSError as error:
+        raise UnreadableImageError(error.strerror or str(error)) from error
+
+
+def _open(file: BinaryIO) -> Opened:
+    if not file.read(1):
+        raise UnreadableImageError("empty file (0 bytes)")
+    file.seek(0)
+    try:
+        return _decode(file)
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError("not an image of a known format") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadableImageError(f"more than the limit of {MAX_PIXELS:,} pixels") from error
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything; each is a reason
+        raise UnreadableImageError(_reason(error)) from error
+
+
+def _decode(file: BinaryIO) -> Opened:
+    with Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise UnreadableImageError(f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels")
+        image.load()
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        return Opened(_rgb(upright), image.format or "", image.mode, turn is not None)
+
+
+def _orientation(image: Image.Image) -> int:
+    """After load(): Pillow turns TIFF files itself while loading and drops the tag. Broken EXIF counts as none."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # noqa: BLE001 - the pixels are whole; nearly anything may be raised for bytes that are not EXIF
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        return _scaled_grey(image)
+    if image.mode == "F":
+        raise UnreadableImageError("floating-point pixels have no fixed range: save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        canvas = Image.new("RGBA", image.size, (*BACKGROUND, 255))
+        return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise UnreadableImageError("32-bit grey pixels have no fixed range: save it with 8 or 16 bits")
+    grey = ((values + 128) // 257).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

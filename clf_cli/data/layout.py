@@ -1,0 +1,172 @@
+"""Which of the known layouts a folder has, and the rows it holds (docs/design.md, 2.1)."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clf_cli.data.images import SUFFIXES
+from clf_cli.data.manifests import Manifest, read_manifest
+from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample
+from clf_cli.data.walk import MANIFEST_SUFFIXES, Tree, entries, is_litter, walk
+from clf_cli.errors import DataError
+
+LAYOUTS = (
+    "Expected DIR/train/<class>/*.jpg (and val, test), DIR/<class>/*.jpg, JSON lines in DIR/train/, "
+    "DIR/train.jsonl or .csv, or a manifest FILE.jsonl or FILE.csv."
+)
+
+
+@dataclass
+class _Draft:
+    """A listing that is being put together."""
+
+    root: Path
+    samples: list[Sample] = field(default_factory=list)
+    splits: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    litter: int = 0
+
+    def take(self, tree: Tree) -> Tree:
+        self.litter += tree.litter
+        self.findings += tree.findings
+        return tree
+
+    def manifest(self, path: Path, split: str | None) -> None:
+        samples, findings = read_manifest(Manifest(self.root, path, split))
+        self.samples += samples
+        self.findings += findings
+
+    def done(self) -> Listing:
+        if self.litter:
+            self.findings.append(Finding("litter", "info", "", f"{self.litter} hidden files were passed over"))
+        splits = tuple(split for split in SPLITS if split in self.splits)
+        return Listing(self.root, tuple(self.samples), splits, tuple(self.findings), tuple(self.notes))
+
+
+def read_layout(data: Path) -> Listing:
+    """Every row of `data`, a folder or a manifest file; problems with single rows and files come as findings.
+
+    Raises DataError when `data` does not exist or has none of the known layouts.
+    """
+    data = data.expanduser()
+    try:
+        if data.is_file():
+            return _manifest_file(data.resolve())
+        if not data.is_dir():
+            raise DataError(f"No such folder or manifest: {data}.", "Name one with --data. " + LAYOUTS)
+        return _folder(data.resolve())
+    except OSError as error:
+        raise DataError(f"{data} cannot be read: {error.strerror}.", "Check its permissions.") from error
+
+
+def _manifest_file(path: Path) -> Listing:
+    if path.suffix.lower() not in MANIFEST_SUFFIXES:
+        raise DataError(f"{path} is no manifest: its name ends in neither .jsonl nor .csv.", LAYOUTS)
+    draft = _Draft(path.parent)
+    draft.manifest(path, None)
+    _splits_of_rows(draft)
+    return draft.done()
+
+
+def _splits_of_rows(draft: _Draft) -> None:
+    """Either every row says its split, or none."""
+    draft.splits |= {sample.split for sample in draft.samples if sample.split}
+    if draft.splits:
+        reason = "no split, though other rows have one"
+        bare = [sample for sample in draft.samples if not sample.split]
+        draft.findings += [Finding("manifest", "error", sample.source, reason) for sample in bare]
+        draft.samples = [sample for sample in draft.samples if sample.split]
+
+
+def _folder(root: Path) -> Listing:
+    draft = _Draft(root)
+    folders: list[Path] = []
+    manifests: list[Path] = []
+    for entry in entries(root):
+        path = root / entry.name
+        if is_litter(entry.name):
+            draft.litter += 1
+        elif entry.is_dir():
+            folders.append(path)
+        elif path.suffix.lower() in MANIFEST_SUFFIXES:
+            manifests.append(path)
+    split_manifests = [path for path in manifests if path.stem.lower() in ALIASES]
+    split_folders = [path for path in folders if path.name.lower() in ALIASES]
+    if split_manifests or any(_is_split(root, path) for path in split_folders):
+        _by_split(draft, split_folders, split_manifests)
+        _outside(draft, [path for path in folders if path not in split_folders])
+    else:
+        for folder in folders:
+            _class_folder(draft, folder, None)
+        _loose(draft, root)
+    if not draft.samples and not draft.findings:
+        raise DataError(f"No images in {root}.", _hint(root, manifests))
+    return draft.done()
+
+
+def _hint(root: Path, manifests: list[Path]) -> str:
+    found = manifests or [root / name for name in walk(root, root).manifests]
+    return f"Name the manifest itself: --data {found[0]}" if len(found) == 1 else LAYOUTS
+
+
+def _is_split(root: Path, folder: Path) -> bool:
+    """A split folder holds class folders or JSON lines (or nothing); one with images only is a class called `train`."""
+    found = [entry for entry in entries(folder) if not is_litter(entry.name)]
+    return not found or any(entry.is_dir() for entry in found) or bool(walk(root, folder).manifests)
+
+
+def _by_split(draft: _Draft, folders: list[Path], manifests: list[Path]) -> None:
+    for split in SPLITS:
+        trees = {path: walk(draft.root, path) for path in folders if ALIASES[path.name.lower()] == split}
+        files = [path for path in manifests if ALIASES[path.stem.lower()] == split]
+        described = [path for path, tree in trees.items() if tree.manifests]
+        sources = files + described or list(trees)
+        if len(sources) > 1:
+            names = " and ".join(path.relative_to(draft.root).as_posix() for path in sources)
+            draft.findings.append(Finding("split", "error", names, f"more than one source for the split {split}"))
+        if not sources:
+            continue
+        draft.splits.add(split)
+        source = sources[0]
+        if source in files:
+            draft.manifest(source, split)
+        elif source in described:
+            for name in draft.take(trees[source]).manifests:
+                draft.manifest(draft.root / name, split)
+        else:
+            _class_folders(draft, source, split)
+
+
+def _class_folders(draft: _Draft, folder: Path, split: str) -> None:
+    for entry in entries(folder):
+        if not is_litter(entry.name) and entry.is_dir():
+            _class_folder(draft, folder / entry.name, split)
+    _loose(draft, folder)
+
+
+def _class_folder(draft: _Draft, folder: Path, split: str | None) -> None:
+    tree = draft.take(walk(draft.root, folder))
+    name = folder.relative_to(draft.root).as_posix()
+    if tree.images:
+        draft.samples += [Sample(path, folder.name, split, source=name) for path in tree.images]
+    elif not tree.findings:
+        draft.findings.append(Finding("balance", "warning", name, "a class folder without images"))
+
+
+def _loose(draft: _Draft, folder: Path) -> None:
+    """Images beside the class folders have no label."""
+    found = [entry.name for entry in entries(folder) if not is_litter(entry.name) and not entry.is_dir()]
+    count = sum(Path(name).suffix.lower() in SUFFIXES for name in found)
+    if count:
+        name = folder.relative_to(draft.root).as_posix()
+        where = "" if name == "." else name
+        draft.findings.append(Finding("naming", "warning", where, f"{count} images lie in no class folder: not read"))
+
+
+def _outside(draft: _Draft, folders: list[Path]) -> None:
+    counts = Counter({path.name: len(walk(draft.root, path).images) for path in folders})
+    total = counts.total()
+    if total:
+        names = ", ".join(name for name, count in sorted(counts.items()) if count)
+        draft.notes.append(f"Outside the splits, not read: {total} images in {names}.")

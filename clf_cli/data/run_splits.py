@@ -1,0 +1,44 @@
+"""splits.csv of a run: path, label and split of the exact files, so that later commands see the same split."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from clf_cli.data.samples import SPLITS, Sample
+from clf_cli.errors import ModelError
+from clf_cli.files import write_text
+
+HEADER = ("path", "label", "split")
+
+
+def write_rows(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """RFC 4180 with `\\n`; an empty label is written as `""`."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer.writerow(HEADER)
+    for name, label, split in rows:
+        if label:
+            writer.writerow((name, label, split))
+        else:  # QUOTE_MINIMAL leaves an empty field bare
+            quoted = io.StringIO(newline="")
+            csv.writer(quoted, lineterminator="").writerow((name,))
+            text.write(f'{quoted.getvalue()},"",{split}\n')
+    write_text(path, text.getvalue())
+
+
+def read_splits(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """The rows, and the splits that they name. Raises ModelError (exit 4) when the file is not one of ours."""
+    hint = "Name the data with --data, or train again."
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = list(csv.reader(file, strict=True)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelError(f"{path} cannot be read: {reason}.", hint) from error
+    if tuple(header) != HEADER or any(len(row) != len(HEADER) or row[2] not in SPLITS for row in rows):
+        raise ModelError(f"{path} is not the splits.csv of a run.", hint)
+    samples = tuple(
+        Sample(name, label, split, source=f"{path.name}:{line}") for line, (name, label, split) in enumerate(rows, 2)
+    )
+    return samples, tuple(split for split in SPLITS if any(row.split == split for row in samples))

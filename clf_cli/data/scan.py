@@ -1,0 +1,170 @@
+"""One look at every file before anything starts: does it decode, how large is it, what does it hold."""
+
+import hashlib
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import PIL
+
+from clf_cli.data.cache import read_scan, write_scan
+from clf_cli.data.images import UnreadableImageError, open_with_facts
+from clf_cli.values.progress import Progress, silent
+
+MISSING = "no such file"
+OUTSIDE = "links out of the data folder"
+MAX_BYTES = 1 << 30
+CHUNK = 32
+SCAN_VERSION = f"1 pillow {PIL.__version__}"  # another Pillow may decode more, or less
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What one file showed. Sizes are in pixels, of the upright image; all is empty or 0 where `error` came first."""
+
+    width: int
+    height: int
+    mode: str  # Pillow's, of the file's own pixels
+    format: str
+    bytes: int
+    content_hash: str  # sha256 of the bytes, hex; "" when they could not be read
+    exif_rotated: bool
+    error: str | None = None  # why the image cannot be used
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Facts by path, and what to tell a person about the scan itself."""
+
+    files: dict[str, FileFacts]
+    notes: tuple[str, ...] = ()
+
+
+def scan_threads(workers: int | Literal["auto"]) -> int:
+    """Threads that read files: `workers`, or one per core that this process may use."""
+    if workers != "auto":
+        return max(1, workers)
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def scan_files(
+    root: Path, paths: Iterable[str], workers: int = 1, cache: Path | None = None, progress: Progress = silent
+) -> Scan:
+    """Decodes each of `paths` (relative to the resolved `root`) once, in `workers` threads.
+
+    `cache` holds what earlier scans showed, keyed by path, size and mtime_ns; None reads everything again. Nothing
+    raises for a bad file: its facts carry the reason.
+    """
+    found = _Files(root)
+    remembered = {} if cache is None else read_scan(cache, root, SCAN_VERSION)
+    facts: dict[str, FileFacts] = {}
+    keys: dict[str, tuple[int, int]] = {}
+    for path in dict.fromkeys(paths):
+        checked = found.key(path)
+        if isinstance(checked, str):
+            facts[path] = _refused(checked)
+            continue
+        keys[path] = checked
+        known = _recall(remembered.get(path), checked)
+        if known is not None:
+            facts[path] = known
+    unread = [path for path in keys if path not in facts]
+    facts.update(_read_all(root, unread, workers, progress))
+    note = None
+    if cache is not None and unread:
+        fresh = {path: [*keys[path], *astuple(facts[path])] for path in unread if facts[path].content_hash}
+        note = write_scan(cache, root, SCAN_VERSION, remembered | fresh)
+    return Scan(facts, (note,) if note else ())
+
+
+class _Files:
+    """Regular files inside `root`; folders are resolved once each."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._inside: dict[str, bool] = {}
+
+    def key(self, path: str) -> tuple[int, int] | str:
+        """Size and mtime_ns, or why the file is refused."""
+        full = os.path.join(self._root, path)  # noqa: PTH118 - a Path per file costs more than the rest of this loop
+        try:
+            status = os.lstat(full)
+            if not self._holds(os.path.dirname(full)):  # noqa: PTH120 - as above
+                return OUTSIDE
+            if stat.S_ISLNK(status.st_mode):
+                if not Path(full).resolve().is_relative_to(self._root):
+                    return OUTSIDE
+                status = Path(full).stat()
+        except FileNotFoundError:
+            return MISSING
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
+            return (error.strerror if isinstance(error, OSError) else None) or "not a path that can be opened"
+        return _usable(status)
+
+    def _holds(self, folder: str) -> bool:
+        if folder not in self._inside:
+            self._inside[folder] = Path(folder).resolve().is_relative_to(self._root)
+        return self._inside[folder]
+
+
+def _usable(status: os.stat_result) -> tuple[int, int] | str:
+    if stat.S_ISDIR(status.st_mode):
+        return "a folder, not a file"
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    if status.st_size > MAX_BYTES:
+        return "more than 1 GiB"
+    return status.st_size, status.st_mtime_ns
+
+
+def _recall(row: list[Any] | None, key: tuple[int, int]) -> FileFacts | None:
+    if row is None or tuple(row[:2]) != key:
+        return None
+    try:
+        return FileFacts(*row[2:])
+    except TypeError:
+        return None
+
+
+def _read_all(root: Path, paths: list[str], workers: int, progress: Progress) -> Iterator[tuple[str, FileFacts]]:
+    if not paths:
+        return
+    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+    pool = ThreadPoolExecutor(max_workers=max(1, workers))
+    try:
+        with progress("Reading images", len(paths)) as advance:
+            for future in as_completed([pool.submit(_read_chunk, root, chunk) for chunk in chunks]):
+                read = future.result()
+                advance(len(read))
+                yield from read
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the files in hand only
+
+
+def _read_chunk(root: Path, paths: list[str]) -> list[tuple[str, FileFacts]]:
+    return [(path, read_facts(root / path)) for path in paths]
+
+
+def read_facts(path: Path) -> FileFacts:
+    """Reads and decodes one regular file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return _refused(error.strerror or str(error))
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        opened = open_with_facts(io.BytesIO(data))
+    except UnreadableImageError as error:
+        return FileFacts(0, 0, "", "", len(data), digest, False, str(error))
+    size = opened.image.size
+    return FileFacts(*size, opened.mode, opened.format, len(data), digest, opened.rotated)
+
+
+def _refused(reason: str) -> FileFacts:
+    return FileFacts(0, 0, "", "", 0, "", False, reason)

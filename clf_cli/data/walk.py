@@ -1,0 +1,86 @@
+"""Finding files below a data folder without leaving it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clf_cli.data.images import SUFFIXES
+from clf_cli.data.samples import Finding
+
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "icon\r"})
+MANIFEST_SUFFIXES = frozenset({".jsonl", ".csv"})
+
+
+@dataclass
+class Tree:
+    """Files below a folder, in code-point order of their paths relative to the root."""
+
+    images: list[str] = field(default_factory=list)  # by suffix, whatever they are
+    manifests: list[str] = field(default_factory=list)  # JSON lines
+    litter: int = 0  # hidden files and what file browsers leave behind
+    findings: list[Finding] = field(default_factory=list)
+
+
+def is_litter(name: str) -> bool:
+    """Hidden files, and what desktop systems leave in folders; never data."""
+    return name.startswith(".") or name.lower() in _LITTER
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What lies in `folder`, by name in code-point order. Raises OSError when it cannot be listed."""
+    with os.scandir(folder) as found:
+        return sorted(found, key=lambda entry: entry.name)
+
+
+def walk(root: Path, folder: Path) -> Tree:
+    """Everything below `folder`; links to folders are followed inside `root`, each real folder once.
+
+    A folder with an image's suffix is listed as an image, so that the scan can refuse it by name.
+    """
+    tree = Tree()
+    seen: set[Path] = set()
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        name = current.relative_to(root).as_posix()
+        real = current.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        if not real.is_relative_to(root):
+            tree.findings.append(Finding("outside", "error", name, "links out of the data folder"))
+            continue
+        try:
+            waiting.extend(_sort(root, current, tree))
+        except OSError as error:
+            reason = f"folder cannot be read: {error.strerror}"
+            tree.findings.append(Finding("unreadable", "error", name, reason))
+    tree.images.sort()
+    tree.manifests.sort()
+    return tree
+
+
+def _sort(root: Path, folder: Path, tree: Tree) -> Iterator[Path]:
+    """Files go into `tree`, folders come back."""
+    for entry in entries(folder):
+        path = folder / entry.name
+        name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
+        if is_litter(entry.name):
+            tree.litter += 1
+        elif not _is_unicode(entry.name):
+            tree.findings.append(Finding("naming", "error", name, "the name is not valid Unicode: rename it"))
+        elif suffix in SUFFIXES:
+            tree.images.append(name)
+        elif entry.is_dir():
+            yield path
+        elif suffix == ".jsonl":
+            tree.manifests.append(name)
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
