@@ -1,0 +1,151 @@
+"""Checkpoints: Lightning's layout, and one plain-data key `clf` with what the weights need (docs/design.md, 2.3)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from clf_cli.errors import ModelError
+from clf_cli.models.torch_files import is_whole, load_torch
+from clf_cli.values.contract import Score
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.report import Weights
+
+FORMAT_VERSION = 1
+CLF_KEY = "clf"
+LIVE_KEY = "current_model_state"
+NETWORK_PREFIX = "network."
+StateDict = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """What travels with the weights in every checkpoint."""
+
+    arch: str
+    labels: Labels
+    preprocess: Preprocess
+    settings: dict[str, Any]  # the run's Settings as plain data: section -> key -> value
+    score: Score | None  # None: never validated
+    scored_weights: Weights  # which weights `state_dict` holds
+    epoch: int  # epochs that were finished
+    run_id: str | None
+    data_fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class Checkpoint(CheckpointFacts):
+    """One file, read. The tensors lie on the CPU, under the network's own names."""
+
+    path: Path
+    step: int  # optimiser steps that were done
+    state_dict: StateDict  # the weights that scored
+    live_state: StateDict | None  # the live weights, where `state_dict` holds the average
+    resumable: bool  # whether it holds an optimiser
+
+    def weights(self, ema: bool | None = None) -> tuple[StateDict, Weights]:
+        """The weights that scored (None), their moving average (True) or the live ones (False), and which they are.
+
+        Raises ModelError (exit 4) when the average is asked of a run that was trained without it.
+        """
+        if ema is None:
+            return self.state_dict, self.scored_weights
+        if not ema:
+            return self.live_state or self.state_dict, "live"
+        if self.scored_weights != "ema":
+            raise ModelError(
+                f"{self.path} holds no moving average of the weights: it was trained with --no-ema.",
+                "Leave --ema away to take the weights that scored.",
+            )
+        return self.state_dict, "ema"
+
+
+def clf_payload(facts: CheckpointFacts) -> dict[str, Any]:
+    """The value of a checkpoint's `clf` key: str, int, float, bool, None, list and dict only.
+
+    More plain keys may be added to it (random states); readers ignore those they do not know.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "arch": facts.arch,
+        "labels": list(facts.labels),
+        "preprocess": facts.preprocess.to_json(),
+        "settings": facts.settings,
+        "score": None if facts.score is None else asdict(facts.score),
+        "weights": facts.scored_weights,
+        "epoch": facts.epoch,
+        "run_id": facts.run_id,
+        "data_fingerprint": facts.data_fingerprint,
+    }
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads by content, whatever the suffix, and runs nothing of the file.
+
+    Raises ModelError (exit 4) when there is no such file, or it is empty, cut short (named with its size and the newest
+    whole checkpoint beside it), of another kind, of another program, of a newer clf, or asks to run code.
+    """
+    try:
+        data = load_torch(path, "checkpoint")
+    except ModelError as error:
+        raise ModelError(error.message, error.hint or _whole_beside(path)) from error
+    if not isinstance(data, dict) or not isinstance(data.get(CLF_KEY), dict):
+        raise ModelError(
+            f"{path} is not a checkpoint of clf: it lacks the key `{CLF_KEY}` with labels, preprocessing and settings.",
+            "Weights of other programs start a new run: clf train --weights FILE --arch NAME.",
+        )
+    meta = data[CLF_KEY]
+    version = meta.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ModelError(
+            f"{path} has checkpoint format {version}; this clf reads up to {FORMAT_VERSION}.", "Upgrade clf to read it."
+        )
+    try:
+        return _checkpoint(path, data, meta)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} is a damaged checkpoint: {type(error).__name__} {error} while reading it.", _whole_beside(path)
+        ) from error
+
+
+def _checkpoint(path: Path, data: Mapping[str, Any], meta: Mapping[str, Any]) -> Checkpoint:
+    live = data.get(LIVE_KEY)
+    score = meta["score"]
+    return Checkpoint(
+        arch=meta["arch"],
+        labels=Labels(tuple(meta["labels"])),
+        preprocess=Preprocess.from_json(meta["preprocess"]),
+        settings=meta["settings"],
+        score=None if score is None else Score(**score),
+        scored_weights=meta["weights"],
+        epoch=meta["epoch"],
+        run_id=meta["run_id"],
+        data_fingerprint=meta["data_fingerprint"],
+        path=path,
+        step=data.get("global_step", 0),
+        state_dict=_network_state(data["state_dict"]),
+        live_state=None if live is None else _network_state(live),
+        resumable=bool(data.get("optimizer_states")),
+    )
+
+
+def _network_state(state: Mapping[str, Tensor]) -> StateDict:
+    found = {
+        name.removeprefix(NETWORK_PREFIX): value for name, value in state.items() if name.startswith(NETWORK_PREFIX)
+    }
+    if not found:
+        raise KeyError(f"{NETWORK_PREFIX}* in state_dict")
+    return found
+
+
+def _whole_beside(path: Path) -> str:
+    """The next step after an unreadable checkpoint: the newest whole one in its folder."""
+    folder = path.parent
+    others = [other for other in folder.glob("*.ckpt") if other != path] if folder.is_dir() else []
+    for other in sorted(others, key=lambda file: file.stat().st_mtime, reverse=True):
+        if is_whole(other):
+            return f"The newest whole checkpoint beside it is {other}."
+    return "Name a run folder or one of the checkpoints that clf train wrote."

@@ -1,0 +1,43 @@
+"""Forward passes whose numbers count: fp32 whatever precision trains, the same in training and in every command."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from clf_cli.values.predictions import FloatArray
+
+
+@contextlib.contextmanager
+def exact_fp32() -> Iterator[None]:
+    """Inside: no gradients, no autocast, no TF32, and cuDNN's deterministic algorithms; all as before afterwards."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            stack.enter_context(
+                torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+            )
+            for kind in ("cpu", "cuda", "mps"):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def network_logits(
+    network: nn.Module, device: str = "cpu", channels_last: bool = True
+) -> Callable[[FloatArray], FloatArray]:
+    """A function from float32 (N, 3, H, W) to float32 (N, C). Moves the network there in eval mode, for good."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network.to(device, memory_format=layout).eval()  # type: ignore[call-overload]  # torch's overloads lack this pair
+
+    def logits(images: FloatArray) -> FloatArray:
+        with exact_fp32():
+            batch = torch.from_numpy(images).to(device).contiguous(memory_format=layout)
+            answer: FloatArray = network(batch).float().cpu().numpy()
+        return answer
+
+    return logits

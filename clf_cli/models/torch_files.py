@@ -1,0 +1,111 @@
+"""Reading files that torch or safetensors wrote, without ever running what is in them."""
+
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from clf_cli.errors import ModelError
+
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+_KINDS = {
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "a WebP image or a sound",
+    b"\x1f\x8b": "a gzip file",
+    b"\x08": "an ONNX file",
+}
+
+
+def load_torch(path: Path, what: str) -> Any:
+    """The plain data and CPU tensors in a file of torch.save, memory-mapped where its format allows.
+
+    Always `weights_only=True`: a pickle that names any other class or function is refused and nothing of it runs.
+    `what` names the file's purpose in errors. Raises ModelError (exit 4), mostly without a hint, for a file that is
+    missing, empty, cut short, of another kind, or that asks to run code.
+    """
+    start = read_start(path, what)
+    if not start.startswith((ZIP, PICKLE)):
+        raise ModelError(f"{path} is not a {what}: it is {kind_of(start)}.")
+    if start.startswith(ZIP) and not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is cut short: {path.stat().st_size} bytes, without its end.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=start.startswith(ZIP))
+    except pickle.UnpicklingError as error:
+        raise _refusal(path, what, error) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path} is not a whole {what} ({path.stat().st_size} bytes): {first_line(error)}") from error
+
+
+def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Raises ModelError (exit 4) when the file is cut short or not safetensors."""
+    try:
+        return safetensors.torch.load_file(path, device="cpu")
+    except (SafetensorError, ValueError, OSError) as error:
+        size = path.stat().st_size
+        raise ModelError(f"{path} is not a whole safetensors file ({size} bytes): {first_line(error)}") from error
+
+
+def read_start(path: Path, what: str) -> bytes:
+    """The first 16 bytes. Raises ModelError (exit 4) when there is no such file or nothing in it."""
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, not a {what}.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        raise ModelError(f"There is no {what} {path}.") from error
+    except OSError as error:
+        raise ModelError(f"Cannot read {path}: {error.strerror}.") from error
+    if not start:
+        raise ModelError(f"{path} is empty (0 bytes), not a {what}.")
+    return start
+
+
+def is_safetensors(start: bytes) -> bool:
+    """A header length (8 bytes, little endian), then a JSON object."""
+    return start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**32
+
+
+def kind_of(start: bytes) -> str:
+    """What a file is, by its first bytes, in words."""
+    if is_safetensors(start):
+        return "a safetensors file"
+    return next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), "neither torch's nor safetensors'")
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of torch.save has its end: its index is there and names its pickle."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+def _refusal(path: Path, what: str, error: pickle.UnpicklingError) -> ModelError:
+    names = _unsafe_names(path, error)
+    if not names:
+        return ModelError(f"{path} is not a whole {what} ({path.stat().st_size} bytes).")
+    return ModelError(
+        f"{path} was refused and nothing in it was run: it asks for {', '.join(names)}, "
+        f"which a {what} of plain data and tensors does not need.",
+        "If you trust its author, load it with torch yourself and save only its state_dict, as safetensors.",
+    )
+
+
+def _unsafe_names(path: Path, error: pickle.UnpicklingError) -> list[str]:
+    if zipfile.is_zipfile(path):
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    return re.findall(r"GLOBAL ([\w.]+)", str(error))
