@@ -66,8 +66,6 @@ def load_dataset(section: DataSection, seed: int, workers: int = 1, progress: Pr
 
 def survey_dataset(section: DataSection, seed: int, workers: int = 1, progress: Progress = silent) -> Dataset:
     """As `load_dataset`, but problems stay in `findings`; raises only where there is no image that can be read."""
-    if section.val_fraction + section.test_fraction >= 1:
-        raise UsageError("--val-fraction and --test-fraction leave nothing to train on.", "Their sum is below 1.")
     listing = read_layout(_named(section))
     scan = _scan(listing, section, workers, progress)
     draft = Draft(listing, scan)

@@ -64,7 +64,11 @@ def notes_of(
         notes.append(f"{_images(len(counts['leak']))} in more than one split: scores on them are too good.")
     if counts["duplicate"]:
         notes.append(f"{_images(len(counts['duplicate']))} more than once in a split: kept.")
-    notes += [f"{finding}." for finding in findings if finding.category in ("balance", "naming")]
+    notes += [
+        f"{finding}."
+        for finding in findings
+        if finding.category in ("balance", "naming") and finding.severity == "warning"
+    ]
     for split in ("val", "test"):
         present = {sample.label for sample in samples if sample.split == split}
         absent = [label for label in labels if label not in present]

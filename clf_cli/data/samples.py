@@ -14,6 +14,7 @@ Category = Literal[
     "balance", "litter",
 ]  # fmt: skip
 Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True)

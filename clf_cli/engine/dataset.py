@@ -1,0 +1,145 @@
+"""What a data set holds: images per split and class, their sizes and formats, and what is wrong with them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from clf_cli.data.checks import by_content, split_rank
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.remarks import hint_for
+from clf_cli.data.samples import Finding
+from clf_cli.errors import CheckFailedError
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import IntArray
+from clf_cli.values.report import DataRef, Report
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Of pixels or bytes over the images; NaN without images."""
+
+    smallest: float
+    median: float
+    largest: float
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> "Spread":
+        if not values:
+            return cls(float("nan"), float("nan"), float("nan"))
+        return cls(float(min(values)), float(np.median(values)), float(max(values)))
+
+    def to_json(self) -> dict[str, float]:
+        return {"min": self.smallest, "median": self.median, "max": self.largest}
+
+
+@dataclass(frozen=True)
+class DatasetResult:
+    """Counts of the images that are used; what is left out is in `skipped` and `findings`."""
+
+    kind: ClassVar[str] = "dataset"
+
+    labels: Labels
+    splits: tuple[str, ...]
+    counts: IntArray  # (C, S) images of each class in each split
+    skipped: tuple[int, ...]  # (S,) rows left out
+    width: Spread
+    height: Spread
+    total_bytes: int
+    formats: dict[str, int]  # images by format, most first
+    modes: dict[str, int]  # images by Pillow's mode, most first
+    rotated: int  # images that EXIF turns
+    duplicates: int  # rows beyond the first of each image
+    findings: tuple[Finding, ...]
+
+    @cached_property
+    def totals(self) -> IntArray:
+        """(S,) images of each split."""
+        return np.asarray(self.counts.sum(axis=0), dtype=np.int64)
+
+    def share(self, index: int, split: int) -> float:
+        """Of the split's images, those of class `index`; NaN for an empty split."""
+        total = int(self.totals[split])
+        return int(self.counts[index, split]) / total if total else float("nan")
+
+    @property
+    def imbalance_ratio(self) -> float:
+        """Images of train's (or the first split's) largest class over those of its smallest one that has any."""
+        counts = self.counts[:, 0] if self.splits else self.counts
+        present = counts[counts > 0]
+        return float(present.max() / present.min()) if present.size else float("nan")
+
+    def missing(self, split: int) -> tuple[str, ...]:
+        """Classes without an image in the split."""
+        return tuple(name for name, count in zip(self.labels, self.counts[:, split], strict=True) if not count)
+
+    def to_result(self) -> dict[str, Any]:
+        columns = list(enumerate(self.splits))
+        return {
+            "splits": {
+                split: {"images": int(self.totals[s]), "skipped": self.skipped[s], "missing": list(self.missing(s))}
+                for s, split in columns
+            },
+            "classes": [
+                {
+                    "class": name,
+                    "index": index,
+                    "counts": {split: int(self.counts[index, s]) for s, split in columns},
+                    "shares": {split: self.share(index, s) for s, split in columns},
+                }
+                for index, name in enumerate(self.labels)
+            ],
+            "imbalance_ratio": self.imbalance_ratio,
+            "width": self.width.to_json(),
+            "height": self.height.to_json(),
+            "bytes": self.total_bytes,
+            "formats": self.formats,
+            "modes": self.modes,
+            "exif_rotated": self.rotated,
+            "duplicates": self.duplicates,
+        }
+
+
+def dataset_report(dataset: Dataset) -> Report:
+    """The report on a data set as training sees it, findings included."""
+    result = inspect(dataset)
+    data = DataRef(
+        dataset.root.as_posix(), "all", dataset.fingerprint, len(dataset.samples), len(dataset.skipped_in("all"))
+    )
+    return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Raises CheckFailedError (exit 1) when training would refuse the data."""
+    errors = [finding for finding in dataset.findings if finding.severity == "error"]
+    if errors:
+        raise CheckFailedError(f"{dataset.root} has {len(errors)} errors; training refuses it.", hint_for(errors))
+
+
+def inspect(dataset: Dataset) -> DatasetResult:
+    """Counts a data set. A file that several rows name counts once in sizes, formats and bytes."""
+    found = {sample.split or "" for sample in dataset.samples} | {split for split, _ in dataset.skipped}
+    splits = tuple(sorted(found, key=split_rank))
+    counts = np.zeros((len(dataset.labels), len(splits)), dtype=np.int64)
+    for sample in dataset.samples:
+        if sample.label in dataset.labels:
+            counts[dataset.labels.indices[sample.label], splits.index(sample.split or "")] += 1
+    left_out = Counter(split for split, _ in dataset.skipped)
+    facts = [dataset.files[path] for path in dict.fromkeys(sample.path for sample in dataset.samples)]
+    return DatasetResult(
+        labels=dataset.labels,
+        splits=splits,
+        counts=counts,
+        skipped=tuple(left_out[split] for split in splits),
+        width=Spread.of([file.width for file in facts]),
+        height=Spread.of([file.height for file in facts]),
+        total_bytes=sum(file.bytes for file in facts),
+        formats=dict(Counter(file.format for file in facts).most_common()),
+        modes=dict(Counter(file.mode for file in facts).most_common()),
+        rotated=sum(file.exif_rotated for file in facts),
+        duplicates=len(dataset.samples) - len(by_content(dataset.samples, dataset.files)),
+        findings=dataset.findings,
+    )
