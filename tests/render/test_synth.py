@@ -19,11 +19,11 @@ def test_each_class_has_a_row_with_its_counts_per_split():
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert cells == [["(empty)", "5", "2", "1"], ["00", "40", "7", "8"], ["all", "45", "9", "9"]]
     assert "63 images in out/set" in "\n".join(lines)
-    assert "copy of" not in "\n".join(lines)
+    assert "more folder" not in "\n".join(lines)
 
 
 def test_for_other_data_it_says_what_was_left_out_and_where_the_images_go():
-    plan = SynthPlan({"train": {"7": 3}}, stream=1, like="mine", left_out=("banana",))
+    plan = SynthPlan({"train": {"7": 3}}, stream=1, like="mine", left_out=("banana[b]",))
     text = " ".join(" ".join(shown_of(SynthResult(plan, "more", 0))).split())
-    assert "Left out, since it is no number: banana" in text
-    assert "put more/train into the train folder of a copy of mine" in text
+    assert "Left out, since it is no number: banana[b]" in text
+    assert "take more/train as one more folder" in text

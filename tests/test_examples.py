@@ -1,0 +1,62 @@
+"""What stands in examples/ is true: settings exist, commands and flags are spelled as the program spells them."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from clf_cli.__main__ import main
+from clf_cli.settings.load import read_settings, resolve
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SETTINGS = EXAMPLES / "clf.toml"
+SCRIPT = EXAMPLES / "quickstart.sh"
+
+
+def test_the_settings_file_is_read_by_train_and_synth():
+    for command in ("train", "synth"):
+        resolved = resolve(command, {}, SETTINGS)
+        assert resolved.settings.augment.preset == "ocr"
+        assert not resolved.given("augment.preset")
+
+
+def test_each_commented_setting_is_one_that_exists_too(tmp_path):
+    text = SETTINGS.read_text(encoding="utf-8")
+    opened = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE)
+    assert sum(map(len, tomllib.loads(opened).values())) > sum(map(len, tomllib.loads(text).values()))
+    (tmp_path / "all.toml").write_text(opened, encoding="utf-8")
+    assert read_settings(tmp_path / "all.toml").optim.balance == "sampler"
+
+
+def quickstart() -> list[list[str]]:
+    joined = SCRIPT.read_text(encoding="utf-8").replace("\\\n", " ").replace("$here", str(EXAMPLES))
+    lines = [
+        shlex.split(line) for line in joined.replace("$work", "quickstart").splitlines() if line.startswith("clf ")
+    ]
+    return [arguments[1:] for arguments in lines]
+
+
+@pytest.mark.parametrize("arguments", quickstart(), ids=lambda arguments: arguments[0])
+def test_every_command_of_the_quickstart_takes_its_flags(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--print-config"]) == 0
+    assert "[" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_the_quickstart_is_a_script_that_a_shell_can_read():
+    assert SCRIPT.stat().st_mode & 0o111
+    assert subprocess.run(["bash", "-n", SCRIPT], check=False).returncode == 0
+
+
+def test_the_contact_sheet_shows_the_images_it_is_given(tmp_path):
+    assert main(["synth", "--out", str(tmp_path / "set"), "--images", "16", "--classes", "2", "--quiet"]) == 0
+    sheet = tmp_path / "sheet.png"
+    command = [sys.executable, EXAMPLES / "contact_sheet.py", tmp_path / "set" / "train", sheet, "4", "2"]
+    assert subprocess.run(command, check=False).returncode == 0
+    assert sheet.stat().st_size > 1000
