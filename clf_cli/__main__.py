@@ -21,20 +21,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # JSON is UTF-8 on every platform
     try:
         code = _run(given)
-        return _flush() or code
     except ClfError as error:
         show_error(error, _name_of(given))
-        return error.exit_code
+        code = error.exit_code
     except KeyboardInterrupt:
-        return INTERRUPTED
+        code = INTERRUPTED
     except Exception:  # noqa: BLE001  # the last resort: a bug must look like one
         traceback.print_exc()
-        print(  # noqa: T201
+        sys.stderr.write(
             f"This is a bug in clf {__version__}, not a mistake of yours. Please report it with the lines above, the "
-            "command that you ran and the output of `clf config show`.",
-            file=sys.stderr,
+            "command that you ran and the output of `clf config show`.\n"
         )
-        return BUG
+        code = BUG
+    return _flush() or code
 
 
 def _run(arguments: list[str]) -> int:
@@ -49,16 +48,17 @@ def _run(arguments: list[str]) -> int:
 
 
 def _flush() -> int:
-    """What is still in the buffer must reach the reader before the process may call itself done."""
+    """0, or why what is still in the buffer did not reach its reader; Python must not try again on its way out."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more on its way out
-        return BROKEN_PIPE
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise RunError(f"Cannot write the result: {error.strerror}.") from error
-    return 0
+        code = BROKEN_PIPE
+    except OSError:
+        code = RunError.exit_code
+    else:
+        return 0
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _name_of(arguments: list[str]) -> str:

@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from clf_cli.errors import ClfError, UsageError
+from clf_cli.errors import ClfError, RunError, UsageError
 from clf_cli.values.progress import Advance, silent
 
 if TYPE_CHECKING:  # it imports numpy, which --help does without
+    from clf_cli.training.watcher import Watcher
     from clf_cli.values.report import Report
 
 WIDE = 200  # columns of tables that go into a file or a pipe
@@ -57,15 +58,30 @@ def publish(report: "Report", as_json: bool) -> None:
     if as_json:
         write_line(json.dumps(report.to_json(), ensure_ascii=False, indent=2, allow_nan=False))
         return
+    table = import_module(f"clf_cli.render.{report.kind}").table(report.result)
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=WIDE)
-    console.print(import_module(f"clf_cli.render.{report.kind}").table(report.result))
+    with delivery():
+        console.print(table)
 
 
 def write_line(text: str) -> None:
     """A result as it is, without colours or line breaks of our own."""
-    sys.stdout.write(text.rstrip("\n") + "\n")
+    with delivery():
+        sys.stdout.write(text.rstrip("\n") + "\n")
+
+
+@contextmanager
+def delivery() -> Iterator[None]:
+    """A result is either all there or an error (exit 6); a reader that left early is for main to see."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(f"Cannot write the result to stdout: {error.strerror}.") from error
 
 
 def is_watched() -> bool:
@@ -101,3 +117,19 @@ def show_error(error: ClfError, command: str) -> None:
 
 def _stderr() -> Console:
     return Console(stderr=True)
+
+
+def watcher() -> "Watcher":
+    """What a training run talks to."""
+    from clf_cli.training.watcher import Watcher
+
+    watched = is_watched() and _log.isEnabledFor(logging.INFO)
+    return Watcher(say=say, show=show, console=_stderr() if watched else None)
+
+
+def show(table: RenderableType) -> None:
+    """A table for people on stderr, not shown with --quiet."""
+    if _log.isEnabledFor(logging.INFO):
+        console = _stderr()
+        wide = console.is_terminal or "COLUMNS" in os.environ
+        (console if wide else Console(stderr=True, width=WIDE)).print(table)

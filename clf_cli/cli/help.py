@@ -11,6 +11,8 @@ from rich.panel import Panel
 from rich.text import Text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from clf_cli.cli.console import delivery
+
 LEFT = 27  # columns of the names; longer ones get a line of their own
 NARROW, WIDE = 60, 120  # columns
 
@@ -20,7 +22,8 @@ class HelpCommand(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Prints the help; nothing goes through `formatter`."""
-        _print_help(self, ctx)
+        with delivery():
+            _print_help(self, ctx)
 
 
 class HelpGroup(TyperGroup):
@@ -28,7 +31,8 @@ class HelpGroup(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Prints the help; nothing goes through `formatter`."""
-        _print_help(self, ctx)
+        with delivery():
+            _print_help(self, ctx)
 
 
 def _print_help(command: Any, ctx: Any) -> None:

@@ -11,19 +11,18 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from clf_cli.errors import UsageError
 from clf_cli.settings.kinds import choices, expected, is_list, shown
+from clf_cli.settings.nearest import CACHE_DIR, PREFIX, near_key, near_section, near_variable, near_word
 from clf_cli.settings.resolved import COMMAND_LINE, Resolved, to_toml
-from clf_cli.settings.root import MODEL_COMMANDS, SECTIONS, Setting, Settings, all_settings, settings_of
+from clf_cli.settings.root import FLAG_ONLY, MODEL_COMMANDS, SECTIONS, Setting, Settings, all_settings, settings_of
 from clf_cli.settings.rules import conflicts
 from clf_cli.values.run_dir import run_of
 
 __all__ = ["Resolved", "read_settings", "resolve", "to_toml"]
 
-PREFIX = "CLF_"
-OUTSIDE = frozenset({"CLF_CACHE_DIR"})  # the one variable that is no setting
 _SETTINGS = {setting.path: setting for setting in all_settings()}
 _VARIABLES = {setting.variable: setting for setting in all_settings()}
 
@@ -124,8 +123,10 @@ def _near_file(path: Path) -> str | None:
 
 
 def _tool_table(project: Mapping[str, Any]) -> dict[str, Any]:
-    table = project.get("tool", {}).get("clf", {})
-    return dict(table)
+    """`[tool.clf]` of a pyproject.toml; empty when it is not there or no table."""
+    tools = project.get("tool")
+    table = tools.get("clf") if isinstance(tools, dict) else None
+    return table if isinstance(table, dict) else {}
 
 
 def _file_layer(table: Mapping[str, Any], name: str) -> _Layer:
@@ -133,16 +134,15 @@ def _file_layer(table: Mapping[str, Any], name: str) -> _Layer:
     problems = []
     for section, keys in table.items():
         if section not in SECTIONS:
-            problems.append(f"{section} in {name}: no such section{_near_section(section)}.")
+            problems.append(f"{section} in {name}: no such section; {near_section(section)}")
         elif not isinstance(keys, Mapping):
             problems.append(f"{section} in {name}: it is a section; write [{section}] on a line of its own.")
         else:
             known = {f"{section}.{key}": value for key, value in keys.items() if f"{section}.{key}" in _SETTINGS}
             unknown = [key for key in keys if f"{section}.{key}" not in _SETTINGS]
-            problems += [f"{section}.{key} in {name}: no such setting{_near_key(section, key)}." for key in unknown]
+            problems += [f"{section}.{key} in {name}: no such setting; {near_key(section, key)}" for key in unknown]
             values |= known
-    if "train.resume" in values:
-        problems.append(f"train.resume in {name}: nothing resumes by itself; use --resume on the command line.")
+    problems += [f"{path} in {name}: {_flag_only(path)}" for path in FLAG_ONLY if path in values]
     layer = _checked(values, lambda path: f"{path} in {name}", lambda path: name, from_toml=True)
     return _Layer(layer.values, layer.origin, (*problems, *layer.problems))
 
@@ -162,16 +162,18 @@ class _EnvironmentSettings(BaseSettings, Settings):  # type: ignore[misc]  # two
 
 
 def _environment() -> _Layer:
-    names = [name for name, value in os.environ.items() if name.startswith(PREFIX) and value and name not in OUTSIDE]
-    problems = [f"{name}: no such variable{_near_variable(name)}." for name in names if name not in _VARIABLES]
-    tables = _Variables(_EnvironmentSettings, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)()
+    names = [name for name, value in os.environ.items() if name.startswith(PREFIX) and value and name != CACHE_DIR]
+    problems = [f"{name}: no such variable; {near_variable(name)}" for name in names if name not in _VARIABLES]
+    try:
+        tables = _Variables(_EnvironmentSettings, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)()
+    except SettingsError:  # CLF_DATA=x: a section's name alone is among the problems already
+        tables = {}
     values = {
         setting.path: tables[setting.section][setting.key]
         for setting in _VARIABLES.values()
         if setting.key in tables.get(setting.section, {})
     }
-    if "train.resume" in values:
-        problems.append("CLF_TRAIN__RESUME: nothing resumes by itself; use --resume on the command line.")
+    problems += [f"{_SETTINGS[path].variable}: {_flag_only(path)}" for path in FLAG_ONLY if path in values]
     layer = _checked(values, lambda path: _SETTINGS[path].variable, lambda path: _SETTINGS[path].variable)
     return _Layer(layer.values, layer.origin, (*problems, *layer.problems))
 
@@ -214,6 +216,10 @@ def _checked(
     return _Layer(checked, {path: origin(path) for path in values}, tuple(problems.values()))
 
 
+def _flag_only(path: str) -> str:
+    return f"it is a flag only; nothing happens by itself. Use {_SETTINGS[path].flag} on the command line."
+
+
 def _unusable(value: Any) -> str | None:
     """What no text setting can hold."""
     if value == "":
@@ -243,8 +249,8 @@ def _expanded(value: Any) -> Any:
 
 def _mismatch(setting: Setting, value: Any) -> str:
     got = repr(value) if isinstance(value, str) else shown(value)
-    close = difflib.get_close_matches(str(value).lower(), choices(setting), n=1, cutoff=0.5)
-    return f"expected {expected(setting)}, got {got}{f'; did you mean {close[0]}?' if close else '.'}"
+    near = near_word(str(value), choices(setting))
+    return f"expected {expected(setting)}, got {got}{f'; {near}' if near else '.'}"
 
 
 def _saved_settings(resumed: Path | None) -> Path | None:
@@ -259,34 +265,3 @@ def _for_command(command: str, layer: _Layer) -> _Layer:
         return layer
     values = {path: value for path, value in layer.values.items() if path != "data.root"}
     return _Layer(values, {path: source for path, source in layer.origin.items() if path in values}, layer.problems)
-
-
-# The nearest right name
-
-
-def _near_section(name: str) -> str:
-    if name in (keys := {setting.key: setting for setting in all_settings()}):
-        return f"; did you mean {name} under [{keys[name].section}]?"
-    return _near(name, SECTIONS, "[{}]")
-
-
-def _near_key(section: str, key: str) -> str:
-    close = difflib.get_close_matches(key, SECTIONS[section].model_fields, n=1)
-    elsewhere = [setting.path for setting in all_settings() if setting.key == key]
-    if close or not elsewhere:
-        return _near(key, SECTIONS[section].model_fields, f"{section}.{{}}")
-    return f"; did you mean {elsewhere[0]}?"
-
-
-def _near_variable(name: str) -> str:
-    """Underscores that are wrong come first, then a section that was left out, then letters."""
-    letters = name.replace("_", "")
-    same = [variable for variable in _VARIABLES if variable.replace("_", "") == letters]
-    leaf = [s.variable for s in _VARIABLES.values() if s.key.upper() == name.removeprefix(PREFIX).strip("_")]
-    close = [*same, *leaf, *difflib.get_close_matches(name, [*_VARIABLES, *OUTSIDE], n=1, cutoff=0.7)]
-    return f"; did you mean {close[0]}?" if close else "; docs/settings.md lists them all"
-
-
-def _near(name: str, known: Iterable[str], form: str) -> str:
-    close = difflib.get_close_matches(name, names := list(known), n=1)
-    return f"; did you mean {form.format(close[0])}?" if close else f"; there are {', '.join(names)}"
