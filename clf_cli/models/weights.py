@@ -98,8 +98,8 @@ def _adapt(tensors: dict[str, Tensor], own: StateDict, cfg: PretrainedCfg) -> tu
 def _misfit(path: Path, cfg: PretrainedCfg, body: StateDict, missing: list[str], found: StateDict) -> ModelError:
     lacking = [name for name in missing if name in body]
     return ModelError(
-        f"{path} does not hold weights of {cfg.architecture}: it has {len(body) - len(lacking)} of the {len(body)} tensors "
-        "of its body, by name and shape.",
+        f"{path} does not hold weights of {cfg.architecture}: of the {len(body)} tensors of its body the file has "
+        f"{len(body) - len(lacking)}, by name and shape.",
         f"Missing: {_some(lacking)}. In the file: {_some(list(found))}. Name the --arch that it was saved from.",
     )
 

@@ -1,0 +1,106 @@
+"""What a network is made of, and what one image costs it."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module without modules of its own, as the forward pass met it first."""
+
+    name: str
+    type: str
+    output: tuple[int, ...]  # of one image: without the batch axis; empty when it is no tensor
+    parameters: int
+
+
+@dataclass(frozen=True)
+class ModelInfoResult:
+    """The report of kind `model_info`."""
+
+    kind: ClassVar[str] = "model_info"
+    parameters: int
+    trainable: int
+    megabytes: float  # 10^6 bytes of parameters and buffers, as they lie in memory
+    multiply_adds: int  # of one image, in convolutions, linear layers and attention
+    layers: tuple[Layer, ...]  # in the order of the forward pass
+    preprocess: Preprocess
+    labels: Labels
+
+    @property
+    def layer_types(self) -> dict[str, int]:
+        """Layers per type, the most frequent first."""
+        return dict(Counter(layer.type for layer in self.layers).most_common())
+
+    def to_result(self) -> dict[str, Any]:
+        return {
+            "parameters": self.parameters,
+            "trainable": self.trainable,
+            "megabytes": self.megabytes,
+            "multiply_adds": self.multiply_adds,
+            "input": {"channels": 3, "height": self.preprocess.height, "width": self.preprocess.width},
+            "preprocess": self.preprocess.to_json(),
+            "labels": list(self.labels),
+            "layer_types": self.layer_types,
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+
+def model_info(network: nn.Module, preprocess: Preprocess, labels: Labels) -> ModelInfoResult:
+    """Counts the network and follows one image of the input size through it; leaves it as it was."""
+    parameters = list(network.parameters())
+    layers, multiply_adds = _follow(network, preprocess)
+    return ModelInfoResult(
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        megabytes=sum(tensor.nbytes for tensor in (*parameters, *network.buffers())) / 1e6,
+        multiply_adds=multiply_adds,
+        layers=layers,
+        preprocess=preprocess,
+        labels=labels,
+    )
+
+
+def _follow(network: nn.Module, preprocess: Preprocess) -> tuple[tuple[Layer, ...], int]:
+    layers: dict[str, Layer] = {}
+
+    def note(name: str, module: nn.Module, output: Any) -> None:
+        shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
+        count = sum(parameter.numel() for parameter in module.parameters())
+        layers.setdefault(name, Layer(name, type(module).__name__, shape, count))
+
+    device = next(network.parameters()).device
+    image = torch.zeros(1, 3, preprocess.height, preprocess.width, device=device)
+    leaves = [item for item in network.named_modules() if not any(item[1].children())]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_eval_mode(network))
+        for name, module in leaves:
+            if not isinstance(module, nn.Identity):
+                hook = module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
+                stack.callback(hook.remove)
+        counter = stack.enter_context(FlopCounterMode(display=False))
+        with torch.no_grad():
+            network(image)
+    return tuple(layers.values()), counter.get_total_flops() // 2
+
+
+@contextlib.contextmanager
+def _eval_mode(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and each module's own mode afterwards: parts may be frozen."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

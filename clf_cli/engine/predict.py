@@ -1,0 +1,84 @@
+"""What a classifier says of every image of a split."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.data.samples import Sample, printable
+from clf_cli.errors import DataError
+from clf_cli.models.classifier import Classifier
+from clf_cli.values.labels import Labels, shown
+from clf_cli.values.predictions import EVAL_BATCH, FloatArray, IntArray, Predictions, Skipped
+from clf_cli.values.preprocess import Preprocess, preprocess_image
+from clf_cli.values.progress import Progress, silent
+
+Read = FloatArray | Skipped
+
+
+def predict(
+    classifier: Classifier, dataset: Dataset, split: str, workers: int = 1, progress: Progress = silent
+) -> Predictions:
+    """Logits of the split's images in their order, in the batches that validation during training sees.
+
+    `workers` threads decode; two batches of images are in memory at most. Raises DataError (exit 3) for a split without
+    images, for classes that the model lacks, and for images that can no longer be read, all of them listed.
+    """
+    samples = dataset.need(split)
+    targets = _targets(samples, classifier.labels)
+    logits: list[FloatArray] = []
+    lost: list[Skipped] = []
+    with ThreadPoolExecutor(max(1, workers)) as pool, progress(f"Predicting {split}", len(samples)) as advance:
+        for images in _batches(pool, dataset.root, samples, classifier.preprocess):
+            lost += [image for image in images if isinstance(image, Skipped)]
+            if not lost:
+                batch = np.stack([image for image in images if not isinstance(image, Skipped)])
+                logits.append(classifier.logits(batch))
+            advance(len(images))
+    if lost:
+        lines = "".join(f"\n  {printable(image.path)}: {image.reason}" for image in lost)
+        count = "1 image" if len(lost) == 1 else f"{len(lost)} images"
+        raise DataError(
+            f"{count} of {dataset.root} can no longer be read, so nothing was scored:{lines}",
+            "Mend or remove them, or leave unreadable images out with --on-bad-image skip.",
+        )
+    return Predictions(
+        paths=tuple(sample.path for sample in samples),
+        targets=targets,
+        logits=np.concatenate(logits),
+        labels=classifier.labels,
+        skipped=dataset.skipped_in(split),
+    )
+
+
+def _batches(
+    pool: ThreadPoolExecutor, root: Path, samples: Sequence[Sample], preprocess: Preprocess
+) -> Iterator[list[Read]]:
+    """Preprocessed images by EVAL_BATCH; the next batch is decoded while the caller works on this one."""
+
+    def read(sample: Sample) -> Read:
+        try:
+            return preprocess_image(open_image(root / sample.path), preprocess)
+        except UnreadableImageError as error:
+            return Skipped(sample.path, str(error))
+
+    chunks = [samples[start : start + EVAL_BATCH] for start in range(0, len(samples), EVAL_BATCH)]
+    ahead = pool.map(read, chunks[0])
+    for following in (*chunks[1:], ()):
+        images, ahead = list(ahead), pool.map(read, following)
+        yield images
+
+
+def _targets(samples: Sequence[Sample], labels: Labels) -> IntArray:
+    """(N,) index of each sample's class in the model's labels, by name."""
+    unknown = sorted({sample.label for sample in samples} - set(labels))
+    if unknown:
+        names = ", ".join(shown(name) for name in unknown)
+        raise DataError(
+            f"The model does not know {'this class' if len(unknown) == 1 else 'these classes'} of the data: {names}.",
+            "Leave their images out with --on-unknown-class skip, or name other data.",
+        )
+    return np.array([labels.indices[sample.label] for sample in samples], dtype=np.int64)
