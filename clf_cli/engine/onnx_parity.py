@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from clf_cli.values.predictions import FloatArray, IntArray, softmax, ties
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import FloatArray, Predictions, softmax, ties
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,31 @@ class Parity:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Flip:
+    """An image that two models call different names; `tie` says that the reference was undecided."""
+
+    path: str
+    label: str
+    reference: str
+    onnx: str
+    tie: bool
+
+
+@dataclass(frozen=True)
+class ImagesParity:
+    """Two models on the images of a split. `accuracy_drop`: reference less ONNX without ties, NaN if all are ties."""
+
+    parity: Parity
+    reference_accuracy: float
+    onnx_accuracy: float
+    accuracy_drop: float
+    flips: tuple[Flip, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 def parity(reference: FloatArray, candidate: FloatArray) -> Parity:
     """Both (N, C), N >= 1."""
     tied = ties(reference)
@@ -50,11 +75,27 @@ def parity(reference: FloatArray, candidate: FloatArray) -> Parity:
     )
 
 
-def accuracies_outside_ties(
-    targets: IntArray, reference: IntArray, candidate: IntArray, tied: npt.NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Accuracy of both over the images that are no ties; NaN where all are. All (N,), indices in one label order."""
+def images_parity(reference: Predictions, candidate: Predictions) -> ImagesParity:
+    """Both of the same images, in one order, over the same set of labels in any order. At least one image."""
+    tied = ties(reference.logits)
+    ours = [reference.labels.names[index] for index in reference.predicted]
+    theirs = [candidate.labels.names[index] for index in candidate.predicted]
+    flips = tuple(
+        Flip(path, reference.labels.names[target], one, other, bool(tie))
+        for path, target, one, other, tie in zip(reference.paths, reference.targets, ours, theirs, tied, strict=True)
+        if one != other
+    )
     kept = ~tied
-    if not kept.any():
-        return float("nan"), float("nan")
-    return float((reference == targets)[kept].mean()), float((candidate == targets)[kept].mean())
+    drop = reference.correct[kept].mean() - candidate.correct[kept].mean() if kept.any() else np.nan
+    return ImagesParity(
+        parity=parity(reference.logits, in_order(candidate.logits, candidate.labels, reference.labels)),
+        reference_accuracy=float(reference.correct.mean()),
+        onnx_accuracy=float(candidate.correct.mean()),
+        accuracy_drop=float(drop),
+        flips=flips,
+    )
+
+
+def in_order(logits: FloatArray, labels: Labels, wanted: Labels) -> FloatArray:
+    """The columns of `logits` (N, C), which are in the order of `labels`, in the order of `wanted`: the same names."""
+    return logits[:, [labels.indices[name] for name in wanted]]

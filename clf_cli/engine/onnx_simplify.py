@@ -36,8 +36,8 @@ def simplified(source: Path, target: Path, child: Sequence[str] = CHILD, seconds
 def main(arguments: Sequence[str]) -> int:
     source, target, megabytes = arguments
     _limit_memory(int(megabytes))
-    import onnx  # noqa: PLC0415 - after the limit, and only in the child
-    import onnxsim  # type: ignore[import-untyped]  # noqa: PLC0415 - ships no types
+    import onnx  # after the limit, and only in the child
+    import onnxsim
 
     model, agrees = onnxsim.simplify(onnx.load(source))
     if not agrees:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
 def _limit_memory(megabytes: int) -> None:
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 - POSIX only
+    import resource  # POSIX only
 
     resource.setrlimit(resource.RLIMIT_AS, (megabytes * 2**20, megabytes * 2**20))
 

@@ -1,0 +1,256 @@
+"""Does the ONNX file answer like the model that it came from? Graph, batch sizes, real images, golden samples."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from PIL import Image
+
+from clf_cli.engine.metrics import metrics
+from clf_cli.engine.onnx_golden import Golden
+from clf_cli.engine.onnx_graph import GraphFacts, graph_facts, graph_problems
+from clf_cli.engine.onnx_parity import ImagesParity, Parity, images_parity, in_order, parity
+from clf_cli.errors import CheckFailedError, ModelError
+from clf_cli.models.classifier import Classifier
+from clf_cli.settings.sections import ValidateSection
+from clf_cli.values.contract import Contract, Score
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import FloatArray, Predictions, ties
+from clf_cli.values.preprocess import Preprocess, preprocess_image
+
+BATCH_SIZES = (1, 2, 3, 7, 32)
+ComparedWith = Literal["checkpoint", "golden samples", "score"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the ONNX file is held against; at least one of reference, golden and a comparable score is needed.
+
+    `answers` are the ONNX file's own predictions, through its contract; `expected` the reference's of the same images,
+    through the checkpoint's preprocessing. `same_data` says that `answers` are of the images that the score in the
+    contract was computed on. `inputs` (N, 3, H, W) are preprocessed real images, where there are any.
+    """
+
+    reference: Classifier | None = None
+    golden: Golden | None = None
+    expected: Predictions | None = None
+    answers: Predictions | None = None
+    same_data: bool = False
+    inputs: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class GoldenParity:
+    """Against the golden logits: from the stored tensors, and from the stored images through the contract."""
+
+    from_tensors: Parity
+    from_images: Parity
+
+
+@dataclass(frozen=True)
+class ScoreCheck:
+    """The score in the contract and what the ONNX file scores now on the same images."""
+
+    metric: str
+    split: str
+    stored: float
+    now: float
+    allowed: float  # largest difference that ties and the gate explain
+
+
+@dataclass(frozen=True)
+class OnnxCheckResult:
+    """`reasons` says why the answer is no; an empty one is yes."""
+
+    kind: ClassVar[str] = "onnx_check"
+
+    compared_with: tuple[ComparedWith, ...]
+    graph: GraphFacts
+    batches: tuple[tuple[int, Parity], ...]  # batch size, difference from the reference, the golden logits or batch 1
+    gates: ValidateSection
+    images: ImagesParity | None = None
+    golden: GoldenParity | None = None
+    score: ScoreCheck | None = None
+    accuracy: float | None = None  # of the ONNX file on the data, when there are data
+    reasons: tuple[str, ...] = field(default=())
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+    def to_result(self) -> dict[str, Any]:
+        return {
+            "passed": self.passed,
+            "reasons": list(self.reasons),
+            "compared_with": list(self.compared_with),
+            "gates": self.gates.model_dump(),
+            "graph": self.graph.to_json(),
+            "batches": [{"size": size, **found.to_json()} for size, found in self.batches],
+            "images": self.images and self.images.to_json(),
+            "accuracy": self.accuracy,
+            "golden": self.golden and asdict(self.golden),
+            "score": self.score and asdict(self.score),
+        }
+
+    def raise_if_failed(self, path: Path) -> None:
+        """Raises CheckFailedError (exit 1) with the reasons."""
+        if self.reasons:
+            hint = "If it was exported from another checkpoint, name that one with --against CHECKPOINT."
+            against_checkpoint = "checkpoint" in self.compared_with
+            raise CheckFailedError(f"{path}: {'; '.join(self.reasons)}.", hint if against_checkpoint else None)
+
+
+def check_onnx(
+    path: Path, onnx: Classifier, contract: Contract, evidence: Evidence, gates: ValidateSection
+) -> OnnxCheckResult:
+    """Runs every check that the evidence allows; `onnx` is the file as a classifier. Never raises for a wrong answer.
+
+    Raises ModelError (exit 4) when there is nothing to hold the file against.
+    """
+    facts = graph_facts(path)
+    reasons = list(graph_problems(path, facts, contract))
+    stored = _score_check(contract.score, evidence, gates)
+    compared = _compared_with(evidence, stored)
+    if not compared:
+        raise ModelError(
+            f"There is nothing to compare {path} with: it lies in no run, and has no golden samples beside it and no "
+            "score on these data.",
+            "Name the checkpoint that it was exported from: --against CHECKPOINT.",
+        )
+    misfits = _misfits(onnx, evidence)
+    if misfits:
+        return OnnxCheckResult(compared, facts, (), gates, reasons=(*reasons, *misfits))
+    if evidence.reference is not None:
+        reasons += _preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
+    batches = _check_batches(onnx, evidence)
+    images = images_parity(evidence.expected, evidence.answers) if evidence.expected and evidence.answers else None
+    golden = _golden_parity(onnx, evidence.golden) if evidence.golden else None
+    reasons += _batch_reasons(batches, gates)
+    reasons += _image_reasons(images, gates) if images else []
+    reasons += _golden_reasons(golden, gates) if golden else []
+    reasons += _score_reasons(stored) if stored else []
+    accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
+    return OnnxCheckResult(compared, facts, batches, gates, images, golden, stored, accuracy, tuple(reasons))
+
+
+def noise(preprocess: Preprocess, count: int) -> FloatArray:
+    """(count, 3, H, W) seeded standard normal tensors: what a normalised image looks like to a network, roughly."""
+    shape = (count, 3, preprocess.height, preprocess.width)
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def _compared_with(evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:
+    having: tuple[tuple[ComparedWith, object], ...] = (
+        ("checkpoint", evidence.reference),
+        ("golden samples", evidence.golden),
+        ("score", score),
+    )
+    return tuple(name for name, found in having if found is not None)
+
+
+def _misfits(onnx: Classifier, evidence: Evidence) -> list[str]:
+    """Differences that leave no logits to compare."""
+    reference, golden = evidence.reference, evidence.golden
+    others: list[tuple[str, Labels, tuple[int, ...]]] = []
+    if reference is not None:
+        others.append(("checkpoint", reference.labels, (reference.preprocess.height, reference.preprocess.width)))
+    if golden is not None:
+        others.append(("golden samples", golden.labels, golden.inputs.shape[2:]))
+    reasons, size = [], (onnx.preprocess.height, onnx.preprocess.width)
+    for name, labels, theirs in others:
+        odd = sorted(set(labels) ^ set(onnx.labels))
+        if odd:
+            shown = ", ".join(repr(label) for label in odd[:5])
+            reasons.append(f"its labels differ from those of the {name}: {shown}{' ...' if len(odd) > 5 else ''}")
+        if theirs != size:
+            reasons.append(f"its input is {size[0]} x {size[1]}, that of the {name} {theirs[0]} x {theirs[1]}")
+    return reasons
+
+
+def _preprocess_reasons(onnx: Preprocess, reference: Preprocess) -> list[str]:
+    ours, theirs = onnx.to_json(), reference.to_json()
+    return [
+        f"its contract says {key} {ours[key]}, the checkpoint {theirs[key]}" for key in ours if ours[key] != theirs[key]
+    ]
+
+
+def _check_batches(onnx: Classifier, evidence: Evidence) -> tuple[tuple[int, Parity], ...]:
+    """Each batch size on the same images, cyclically: against the reference, else golden logits, else one by one."""
+    golden, reference = evidence.golden, evidence.reference
+    if reference is None and golden is not None:
+        inputs, wanted, order = golden.inputs, golden.logits, golden.labels
+    else:
+        real = golden.inputs if evidence.inputs is None and golden is not None else evidence.inputs
+        inputs = noise(onnx.preprocess, max(BATCH_SIZES)) if real is None else real[: max(BATCH_SIZES)]
+        judge = onnx if reference is None else reference
+        wanted, order = np.concatenate([judge.logits(inputs[i : i + 1]) for i in range(len(inputs))]), judge.labels
+    found = []
+    for size in BATCH_SIZES:
+        rows = np.arange(size) % len(inputs)
+        found.append((size, parity(wanted[rows], in_order(onnx.logits(inputs[rows]), onnx.labels, order))))
+    return tuple(found)
+
+
+def _golden_parity(onnx: Classifier, golden: Golden) -> GoldenParity:
+    again = np.stack([preprocess_image(Image.fromarray(image.pixels), onnx.preprocess) for image in golden.images])
+    tensors = in_order(onnx.logits(golden.inputs), onnx.labels, golden.labels)
+    images = in_order(onnx.logits(again), onnx.labels, golden.labels)
+    return GoldenParity(parity(golden.logits, tensors), parity(golden.logits, images))
+
+
+def _score_check(score: Score | None, evidence: Evidence, gates: ValidateSection) -> ScoreCheck | None:
+    """None where the contract has no score, or not of these images."""
+    answers = evidence.answers
+    if score is None or score.value is None or answers is None or not evidence.same_data:
+        return None
+    now = metrics(answers).scalars[score.metric.partition("/")[2]]
+    ambiguous = float(ties(answers.logits).mean())
+    # a tie moves an accuracy by one image; other metrics are smooth or, like macro F1, weigh a rare class's image more
+    allowed = ambiguous + gates.max_accuracy_drop + 1e-6 if "acc" in score.metric else 1e-3 * max(1.0, score.value)
+    if "f1" in score.metric:
+        allowed += ambiguous * len(answers.labels)
+    return ScoreCheck(score.metric, score.split, score.value, now, allowed)
+
+
+def _batch_reasons(batches: Sequence[tuple[int, Parity]], gates: ValidateSection) -> list[str]:
+    bad = [(size, found) for size, found in batches if not found.within(gates.tolerance)]
+    if not bad:
+        return []
+    sizes, worst = ", ".join(str(size) for size, _ in bad), max(found.relative_difference for _, found in bad)
+    return [f"at batch size {sizes} the logits differ by up to {_number(worst)}, more than {gates.tolerance:g}"]
+
+
+def _image_reasons(images: ImagesParity, gates: ValidateSection) -> list[str]:
+    found, reasons = images.parity, []
+    if not found.within(gates.tolerance):
+        worst = _number(found.relative_difference)
+        reasons.append(f"on the images the logits differ by up to {worst}, more than {gates.tolerance:g}")
+    if found.agreement < gates.min_agreement:
+        flips = sum(not flip.tie for flip in images.flips)
+        reasons.append(
+            f"{flips} of {found.images} images get another class (agreement {found.agreement:.4f}, "
+            f"wanted {gates.min_agreement:g})"
+        )
+    if images.accuracy_drop > gates.max_accuracy_drop:
+        reasons.append(f"accuracy falls by {images.accuracy_drop:.4f}, more than {gates.max_accuracy_drop:g}")
+    return reasons
+
+
+def _golden_reasons(golden: GoldenParity, gates: ValidateSection) -> list[str]:
+    for what, found in (("tensors", golden.from_tensors), ("images", golden.from_images)):
+        if not found.within(gates.tolerance):
+            worst = _number(found.relative_difference)
+            return [f"from the golden {what} the logits differ by up to {worst}, more than {gates.tolerance:g}"]
+    return []
+
+
+def _score_reasons(score: ScoreCheck) -> list[str]:
+    if abs(score.stored - score.now) <= score.allowed:
+        return []
+    return [f"{score.metric} is {score.now:.4f}, its contract says {score.stored:.4f}"]
+
+
+def _number(value: float) -> str:
+    return "not a number" if np.isnan(value) else f"{value:.2g}"

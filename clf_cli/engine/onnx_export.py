@@ -1,0 +1,237 @@
+"""A checkpoint to an ONNX file with its companions: made and checked aside, then all of it takes its place."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import nn
+
+from clf_cli import __version__
+from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, noise
+from clf_cli.engine.onnx_convert import strip_foreign_metadata, write_onnx
+from clf_cli.engine.onnx_golden import Golden, GoldenImage, golden_of, write_golden
+from clf_cli.engine.onnx_graph import GraphFacts
+from clf_cli.engine.onnx_simplify import simplified
+from clf_cli.errors import ExportError, UsageError
+from clf_cli.files import move_into_place, temporary_folder, unwritable, write_json
+from clf_cli.models.checkpoint import Checkpoint
+from clf_cli.models.classifier import Classifier, open_classifier
+from clf_cli.models.compute import Compute
+from clf_cli.models.network import load_network, network_classifier
+from clf_cli.settings.sections import ExportSection, ValidateSection
+from clf_cli.values.contract import Contract, labels_mapping
+from clf_cli.values.onnx_files import OnnxFiles, files_beside
+from clf_cli.values.report import ModelRef, Report, Weights
+from clf_cli.values.run_dir import RunDir, run_of
+
+
+@dataclass(frozen=True)
+class OnnxExportResult:
+    """A file that passed its check; `notes` are lines to say to a person."""
+
+    kind: ClassVar[str] = "onnx_export"
+
+    path: Path
+    weights: Weights
+    graph: GraphFacts
+    simplified: bool
+    golden: int  # samples beside the file
+    check: OnnxCheckResult
+    next_command: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def relative_difference(self) -> float:
+        """The largest of any batch size; see onnx_parity.Parity."""
+        return max(found.relative_difference for _, found in self.check.batches)
+
+    def to_result(self) -> dict[str, Any]:
+        return {
+            "file": self.path.name,
+            "weights": self.weights,
+            "graph": self.graph.to_json(),
+            "simplified": self.simplified,
+            "golden": self.golden,
+            "relative_difference": self.relative_difference,
+            "notes": list(self.notes),
+        }
+
+
+def export_run(
+    checkpoint: Checkpoint, run: RunDir, section: ExportSection, images: tuple[GoldenImage, ...], compute: Compute
+) -> Report:
+    """What training does at its end: the weights that scored, to the run's export/model.onnx."""
+    return export_checkpoint(checkpoint, files_beside(run.onnx), section, images, compute)
+
+
+def export_target(checkpoint: Checkpoint, ema: bool | None, asked: Path | None) -> OnnxFiles:
+    """Where an export of these weights goes: `asked`, else the run's export folder, else beside the checkpoint.
+
+    Raises UsageError (exit 2) for a folder, ModelError (exit 4) where there are no such weights.
+    """
+    _, weights = checkpoint.weights(ema)
+    run = run_of(checkpoint.path)
+    if asked is not None:
+        model = asked
+    elif run is not None:
+        model = run.onnx if weights == checkpoint.scored_weights else run.onnx_variant(f"-{weights}")
+    else:
+        model = checkpoint.path.with_suffix(".onnx")
+    if model.is_dir():
+        raise UsageError(f"{model} is a folder.", f"Name a file, such as -o {model / 'model.onnx'}.")
+    if model.suffix.lower() != ".onnx":
+        raise UsageError(f"{model} does not end in .onnx.", "clf tells ONNX files by that ending.")
+    return files_beside(model)
+
+
+def export_checkpoint(
+    checkpoint: Checkpoint,
+    files: OnnxFiles,
+    section: ExportSection,
+    images: tuple[GoldenImage, ...],
+    compute: Compute,
+    ema: bool | None = None,
+) -> Report:
+    """Writes the ONNX file, labels mapping, golden samples of `images` (if any) and validation report; checked first.
+
+    The checkpoint is only read. Raises ExportError (exit 5) when the conversion fails or the file answers differently,
+    RunError (exit 6) when the place cannot be written; then nothing is published and old files stay as they are.
+    """
+    network, weights = load_network(checkpoint, ema, fused_attention=False)
+    reference = network_classifier(checkpoint.path, ema, compute)
+    golden = golden_of(images, reference) if images else None
+    judge = _Judge(contract_of(checkpoint, weights), reference, golden, compute)
+    with temporary_folder(files.model) as folder:
+        draft = _inside(folder, files)
+        try:
+            made = _make(network, judge, section, draft.model)
+            write_json(draft.labels_mapping, labels_mapping(judge.contract))
+            if golden is not None:
+                write_golden(draft.golden, golden)
+            write_json(draft.validation, Report(made.check, _model_ref(files.model, judge.contract)).to_json())
+        except OSError as error:
+            raise unwritable(files.model, error) from error
+        _publish(draft, files, has_golden=golden is not None)
+    result = OnnxExportResult(
+        path=files.model,
+        weights=weights,
+        graph=made.check.graph,
+        simplified=made.simplified,
+        golden=len(images),
+        check=made.check,
+        next_command=_next_command(files.model, checkpoint),
+        notes=(*made.notes, *_size_note(files, made.check.graph)),
+    )
+    return Report(result, _model_ref(files.model, judge.contract))
+
+
+def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
+    """What the file will say of itself; the score only where these weights earned it."""
+    return Contract(
+        labels=checkpoint.labels,
+        preprocess=checkpoint.preprocess,
+        arch=checkpoint.arch,
+        weights=weights,
+        score=checkpoint.score if weights == checkpoint.scored_weights else None,
+        run_id=checkpoint.run_id,
+        data_fingerprint=checkpoint.data_fingerprint,
+        clf=__version__,
+    )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What a draft must agree with: torch, on the golden tensors and on noise, within the default gates."""
+
+    contract: Contract
+    reference: Classifier
+    golden: Golden | None
+    compute: Compute
+
+    def check(self, model: Path) -> OnnxCheckResult:
+        inputs = noise(self.reference.preprocess, max(BATCH_SIZES))
+        if self.golden is not None:
+            inputs = np.concatenate([self.golden.inputs, inputs])[: len(inputs)]
+        evidence = Evidence(self.reference, self.golden, inputs=inputs)
+        return check_onnx(
+            model, open_classifier(model, compute=self.compute), self.contract, evidence, ValidateSection()
+        )
+
+
+@dataclass(frozen=True)
+class _Made:
+    check: OnnxCheckResult
+    simplified: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def _make(network: nn.Module, judge: _Judge, section: ExportSection, model: Path) -> _Made:
+    write_onnx(network, judge.contract, section.opset, model)
+    check = judge.check(model)
+    if check.reasons:
+        raise ExportError(
+            f"The ONNX file of {judge.reference.path} does not answer like it: {'; '.join(check.reasons)}.",
+            "Nothing was published. Another --opset may do better.",
+        )
+    return _try_simpler(model, judge, check) if section.simplify else _Made(check)
+
+
+def _try_simpler(model: Path, judge: _Judge, check: OnnxCheckResult) -> _Made:
+    """Lets onnxsim's result take the draft's place if it passes the same check; else says why not."""
+    rough, clean = model.with_suffix(".rough"), model.with_suffix(".clean.onnx")
+    problem = "the file is too large for it" if check.graph.external_data else simplified(model, rough)
+    if problem is None:
+        strip_foreign_metadata(rough, clean, judge.contract.metadata())
+        simpler = judge.check(clean)
+        if simpler.passed:
+            clean.replace(model)
+            nodes = f"{check.graph.nodes} to {simpler.graph.nodes} nodes"
+            return _Made(simpler, simplified=True, notes=(f"onnxsim: {nodes}, the answers agree.",))
+        problem = "; ".join(simpler.reasons)
+    return _Made(check, notes=(f"onnxsim's result was dropped: {problem}.",))
+
+
+def _inside(folder: Path, files: OnnxFiles) -> OnnxFiles:
+    return OnnxFiles(
+        model=folder / files.model.name,
+        labels_mapping=folder / files.labels_mapping.name,
+        golden=folder / files.golden.name,
+        validation=folder / files.validation.name,
+    )
+
+
+def _publish(draft: OnnxFiles, files: OnnxFiles, has_golden: bool) -> None:
+    """The model first, so that an error leaves its companions as they were."""
+    outside = draft.model.with_name(f"{draft.model.name}.data")
+    if outside.exists():
+        move_into_place(outside, files.model.with_name(outside.name))
+    move_into_place(draft.model, files.model)
+    move_into_place(draft.labels_mapping, files.labels_mapping)
+    if has_golden:
+        move_into_place(draft.golden, files.golden)
+    elif files.golden.is_dir():
+        shutil.rmtree(files.golden)  # they were of other weights
+    move_into_place(draft.validation, files.validation)
+
+
+def _model_ref(model: Path, contract: Contract) -> ModelRef:
+    run = run_of(model)
+    name = run.relative(model) if run else model.name
+    return ModelRef(name, contract.arch, contract.weights, contract.run_id)
+
+
+def _size_note(files: OnnxFiles, graph: GraphFacts) -> tuple[str, ...]:
+    if not graph.external_data:
+        return ()
+    return (f"More than 1.5 GB: the weights lie in {files.model.name}.data, which must stay beside the file.",)
+
+
+def _next_command(model: Path, checkpoint: Checkpoint) -> str:
+    """Finds its reference by itself only where the file and the run's best checkpoint belong together."""
+    run = run_of(model)
+    found = run is not None and checkpoint.path.resolve() in (run.best.resolve(), run.last.resolve())
+    if found and run is not None and (checkpoint.path.resolve() == run.best.resolve() or not run.best.exists()):
+        return f"clf validate-onnx {model}"
+    return f"clf validate-onnx {model} --against {checkpoint.path}"

@@ -1,0 +1,246 @@
+"""A real (tiny) timm network, exported: what lies where, what is in it, and what happens when it goes wrong."""
+
+import getpass
+import hashlib
+import json
+import resource
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from clf_cli import __version__
+from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
+from clf_cli.engine.onnx_golden import GoldenImage, read_golden
+from clf_cli.errors import ExportError, ModelError, RunError, UsageError
+from clf_cli.models.build import build_network
+from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
+from clf_cli.models.compute import Compute
+from clf_cli.models.network import network_classifier
+from clf_cli.models.onnx import onnx_logits, read_contract
+from clf_cli.settings.sections import ExportSection
+from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
+from clf_cli.values.labels import Labels
+from clf_cli.values.onnx_files import files_beside
+from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.run_dir import RunDir
+
+LABELS = Labels(("", "0", "00", "7", "grün"))
+COMPUTE = Compute("cpu", 1, 0, "fp32", 0, True, False)
+SECTION = ExportSection()
+
+
+def random_state(arch, classes, seed):
+    """Random weights with batch-norm statistics and scales that let every branch count."""
+    torch.manual_seed(seed)
+    network = build_network(arch, classes, image_size=(32, 32))
+    for name, value in network.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2.0)
+        elif name.endswith("running_mean") or (value.ndim == 1 and name.endswith("bias")):
+            value.normal_(0, 0.2)
+        elif value.ndim == 1 and value.is_floating_point():
+            value.uniform_(0.7, 1.3)
+    return {f"network.{name}": value for name, value in network.state_dict().items()}
+
+
+def write_checkpoint(path, arch="test_efficientnet", live=True):
+    facts = CheckpointFacts(
+        arch=arch,
+        labels=LABELS,
+        preprocess=Preprocess(32, 32),
+        settings={},
+        score=Score("val/acc_top1", "val", 0.75, "ema" if live else "live"),
+        scored_weights="ema" if live else "live",
+        epoch=3,
+        run_id="0123456789ab",
+        data_fingerprint="sha256:00",
+    )
+    data = {"state_dict": random_state(arch, len(LABELS), 0), "global_step": 7, "clf": clf_payload(facts)}
+    if live:
+        data["current_model_state"] = random_state(arch, len(LABELS), 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(data, path)
+    return path
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def golden_images():
+    rng = np.random.default_rng(3)
+    sizes = [(20, 31), (48, 32), (32, 32), (7, 90), (64, 64), (33, 40), (16, 16), (50, 21)]
+    return tuple(
+        GoldenImage(f"val/{i}.png", LABELS.names[i % 5], rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+        for i, size in enumerate(sizes)
+    )
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A run with a checkpoint, exported once: (run, report)."""
+    run = RunDir(tmp_path_factory.mktemp("runs") / "jersey")
+    write_checkpoint(run.best)
+    run.run_json.write_text("{}")
+    before = digest(run.best)
+    report = export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
+    assert digest(run.best) == before, "the checkpoint was touched"
+    return run, report
+
+
+class TestWhatIsWritten:
+    def test_names_and_nothing_else(self, exported):
+        run, report = exported
+        names = sorted(path.name for path in run.export.iterdir())
+        assert names == ["golden", "labels_mapping.json", "model.onnx", "validation.json"]
+        assert report.result.path == run.onnx
+        assert report.result.golden == 8
+        assert report.result.check.passed
+        assert report.model.path == "export/model.onnx"
+        assert report.model.weights == "ema"
+
+    def test_graph(self, exported):
+        model = onnx.load(exported[0].onnx)
+        assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+        (given,), (answer,) = model.graph.input, model.graph.output
+        assert (given.name, answer.name) == ("input", "logits")
+        axes = [axis.dim_param or axis.dim_value for axis in given.type.tensor_type.shape.dim]
+        assert axes == ["batch_size", 3, 32, 32]
+        assert [axis.dim_param or axis.dim_value for axis in answer.type.tensor_type.shape.dim] == ["batch_size", 5]
+        assert (model.producer_name, model.producer_version) == ("clf", __version__)
+        assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+    def test_metadata(self, exported):
+        run, _ = exported
+        props = {entry.key: entry.value for entry in onnx.load(run.onnx).metadata_props}
+        assert sorted(props) == [CONTRACT_KEY, "imgsz", "names", "task"]
+        assert Contract.from_json(json.loads(props[CONTRACT_KEY])) == read_contract(run.onnx)
+        assert read_contract(run.onnx).score == Score("val/acc_top1", "val", 0.75, "ema")
+        mapping = json.loads(run.export_labels_mapping.read_text(encoding="utf-8"))
+        assert mapping["class_to_idx"] == {"": 0, "0": 1, "00": 2, "7": 3, "grün": 4}
+        assert mapping["contract"] == json.loads(props[CONTRACT_KEY])
+
+    def test_nothing_of_this_machine(self, exported):
+        content = exported[0].onnx.read_bytes()
+        traces = ["site-packages", "stack_trace", "timm.models", sys.prefix, str(Path.cwd()), str(exported[0].root)]
+        names = [socket.gethostname(), getpass.getuser(), str(Path.home())]
+        traces += [name for name in names if len(name) > 4]  # random weights hold any two or three bytes
+        for trace in traces:
+            assert trace.encode() not in content, trace
+
+    def test_answers_are_the_checkpoints(self, exported):
+        run, _ = exported
+        images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
+        logits, _ = onnx_logits(run.onnx)
+        reference = network_classifier(run.best)
+        assert np.abs(logits(images) - reference.logits(images)).max() < 1e-4
+        assert np.ptp(reference.logits(images), axis=0).min() > 1e-3, "the network ignores its input: proves nothing"
+        live = network_classifier(run.best, ema=False)
+        assert np.abs(logits(images) - live.logits(images)).max() > 1e-2
+
+    def test_golden_samples_are_of_the_checkpoint(self, exported):
+        run, _ = exported
+        golden = read_golden(run.golden)
+        reference = network_classifier(run.best)
+        np.testing.assert_allclose(golden.logits, reference.logits(golden.inputs), atol=1e-5)
+        assert golden.labels == LABELS
+        assert [image.pixels.shape for image in golden.images] == [image.pixels.shape for image in golden_images()]
+
+    def test_validation_report(self, exported):
+        report = json.loads(exported[0].validation.read_text())
+        assert report["kind"] == "onnx_check"
+        assert report["result"]["passed"] is True
+        assert report["model"]["path"] == "export/model.onnx"
+        assert [batch["size"] for batch in report["result"]["batches"]] == [1, 2, 3, 7, 32]
+        assert report["result"]["golden"]["from_images"]["images"] == 8
+
+
+class TestAgain:
+    def test_same_bytes(self, exported, capfd):
+        run, _ = exported
+        before = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
+        export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
+        after = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
+        assert after == before
+        assert capfd.readouterr() == ("", "")
+
+    def test_live_weights_beside_the_scored_ones(self, exported):
+        run, _ = exported
+        checkpoint = read_checkpoint(run.best)
+        before = digest(run.onnx)
+        files = export_target(checkpoint, False, None)
+        report = export_checkpoint(checkpoint, files, ExportSection(simplify=True), (), COMPUTE, ema=False)
+        assert files.model == run.export / "model-live.onnx"
+        assert digest(run.onnx) == before
+        contract = read_contract(files.model)
+        assert (contract.weights, contract.score) == ("live", None), "the score was earned by the other weights"
+        assert report.result.golden == 0
+        assert report.result.simplified
+        props = {entry.key for entry in onnx.load(files.model).metadata_props}
+        assert props == {CONTRACT_KEY, "imgsz", "names", "task"}
+        assert not any(node.metadata_props or node.doc_string for node in onnx.load(files.model).graph.node)
+        for path in (files.model, files.labels_mapping, files.validation):
+            path.unlink()
+
+
+class TestTransformer:
+    def test_outside_a_run(self, tmp_path):
+        """Attention, another opset, companions with the file's own stem, and no EMA."""
+        checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", arch="test_vit", live=False))
+        files = export_target(checkpoint, None, None)
+        report = export_checkpoint(checkpoint, files, ExportSection(opset=20), golden_images()[:2], COMPUTE)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "ckpt.golden", "ckpt.labels_mapping.json", "ckpt.onnx", "ckpt.pt", "ckpt.validation.json",
+        ]  # fmt: skip
+        assert report.result.graph.opset == 20
+        assert report.model.weights == "live"
+        assert "--against" in report.result.next_command
+        with pytest.raises(ModelError, match="no moving average"):
+            export_target(checkpoint, True, None)
+
+
+class TestFailure:
+    def test_an_opset_that_is_not_reached_publishes_nothing(self, exported, tmp_path):
+        run, _ = exported
+        checkpoint = read_checkpoint(run.best)
+        target = tmp_path / "model.onnx"
+        target.write_bytes(b"old")
+        with pytest.raises(ExportError, match="opset 18, asked was 9999") as caught:
+            export_checkpoint(
+                checkpoint, files_beside(target), ExportSection.model_construct(opset=9999), (), COMPUTE
+            )
+        assert caught.value.exit_code == 5
+        assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+        assert target.read_bytes() == b"old"
+
+    def test_file_in_the_folders_place(self, exported, tmp_path):
+        (tmp_path / "taken").write_text("a file")
+        target = files_beside(tmp_path / "taken" / "model.onnx")
+        with pytest.raises(RunError, match="taken"):
+            export_checkpoint(read_checkpoint(exported[0].best), target, SECTION, (), COMPUTE)
+
+    def test_full_disk(self, exported, tmp_path):
+        """RLIMIT_FSIZE stands for the disk's end; the old file stays."""
+        target = tmp_path / "model.onnx"
+        target.write_bytes(b"old")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+        try:
+            with pytest.raises(RunError, match=r"model\.onnx"):
+                export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), SECTION, (), COMPUTE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+        assert target.read_bytes() == b"old"
+
+    def test_targets(self, exported, tmp_path):
+        checkpoint = read_checkpoint(exported[0].best)
+        with pytest.raises(UsageError, match="is a folder"):
+            export_target(checkpoint, None, tmp_path)
+        with pytest.raises(UsageError, match=r"does not end in \.onnx"):
+            export_target(checkpoint, None, tmp_path / "model.bin")
