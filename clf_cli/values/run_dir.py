@@ -43,6 +43,10 @@ class RunDir:
         return self.root / "history.png"
 
     @property
+    def tracker(self) -> Path:
+        return self.root / "tracker"
+
+    @property
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 

@@ -1,0 +1,30 @@
+"""clf train."""
+
+import typer
+
+from clf_cli.cli.console import progress, publish, say, watcher, write_line
+from clf_cli.cli.options import JsonOption, configured
+from clf_cli.errors import ExportError
+from clf_cli.settings.resolved import Resolved
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@configured("train")
+def train(resolved: Resolved, as_json: JsonOption = False) -> None:
+    """Train a classifier and export it."""
+    from clf_cli.training.result import summary
+    from clf_cli.training.train import command_line
+    from clf_cli.training.train import train as run_training
+    from clf_cli.values.report import Report
+
+    result = run_training(resolved, watcher(), progress, command_line())
+    for line in summary(result):
+        say(line)
+    if as_json:
+        publish(Report(result), as_json=True)
+    else:
+        write_line(result.run)
+    if result.export_error is not None:
+        raise ExportError(result.export_error, f"The run is finished; try again with: clf export {result.run}")

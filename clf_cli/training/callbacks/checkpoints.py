@@ -1,0 +1,96 @@
+"""best, last and the top three."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from lightning.pytorch.callbacks import Checkpoint
+
+from clf_cli.training.checkpoint_io import save_checkpoint
+from clf_cli.training.scores import LOWER_IS_BETTER, Row, Scoreboard
+from clf_cli.values.run_dir import RunDir
+
+TOP = 3
+Payload = Callable[[int, Row | None], dict[str, Any]]  # epoch (from 1), row of the scored weights -> the `clf` key
+Weights = Callable[[], dict[str, Any]]  # -> {"state_dict", maybe "current_model_state"}
+
+
+class Checkpoints(Checkpoint):
+    """Writes at the end of an epoch, after every other callback: Lightning orders Checkpoint callbacks last.
+
+    best.ckpt and top/ hold both weight sets and no optimiser; last.ckpt holds all that resuming needs, and is written
+    after the others: a run killed in between does the epoch again and writes the same files.
+    """
+
+    def __init__(
+        self, run: RunDir, scores: Scoreboard, payload: Payload, monitor: str, every: int | None, accumulate: int
+    ) -> None:
+        self._run = run
+        self._scores = scores
+        self._payload = payload
+        self._monitor = monitor
+        self._every = every
+        self._accumulate = accumulate
+        self._top: list[Row] = []
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        stepped = (batch_idx + 1) % self._accumulate == 0
+        if self._every and stepped and not trainer.is_last_batch and trainer.global_step % self._every == 0:
+            trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        scored = self._scores.latest
+        if scored is not None and scored.predictions is not None:
+            self._keep_scored(trainer, pl_module, scored.row, scored.is_best)
+        trainer.save_checkpoint(self._run.last, weights_only=False)
+
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        rows = self._scores.rows
+        checkpoint["clf"] = self._payload(len(rows), rows[-1] if rows else None)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"top": self._top}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._top = list(state_dict["top"])
+
+    def _keep_scored(self, trainer: L.Trainer, pl_module: L.LightningModule, row: Row, is_best: bool) -> None:
+        sign = 1.0 if self._monitor in LOWER_IS_BETTER else -1.0
+        kept = sorted([*self._top, row], key=lambda entry: (sign * entry[self._monitor], entry["val/loss"]))[:TOP]
+        if not is_best and row not in kept:
+            return
+        checkpoint = self._scored_weights(trainer, pl_module) | {"clf": self._payload(int(row["epoch"]), row)}
+        if row in kept:
+            save_checkpoint(checkpoint, self._path(row))
+        if is_best:
+            save_checkpoint(checkpoint, self._run.best)
+        for entry in self._top:
+            if entry not in kept:
+                self._path(entry).unlink(missing_ok=True)
+        self._top = kept
+
+    def _scored_weights(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
+        """Both weight sets, as the EMA callback names them, in Lightning's layout."""
+        checkpoint: dict[str, Any] = {
+            "state_dict": pl_module.state_dict(),
+            "epoch": trainer.current_epoch,
+            "global_step": trainer.global_step,
+            "pytorch-lightning_version": version("lightning"),
+        }
+        for callback in self._scored_by:
+            callback.on_save_checkpoint(trainer, pl_module, checkpoint)
+        return checkpoint
+
+    _scored_by: tuple[L.Callback, ...] = ()
+
+    def scored_by(self, *callbacks: L.Callback) -> "Checkpoints":
+        """Names the callbacks (the EMA) whose weights the scores belong to."""
+        self._scored_by = callbacks
+        return self
+
+    def _path(self, row: Row) -> Path:
+        return self._run.top_checkpoint(int(row["epoch"]), row[self._monitor])

@@ -1,0 +1,25 @@
+"""Randomness of a step (dropout, mixup) as a function of seed, epoch and batch, so that a resumed run repeats it."""
+
+import hashlib
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+
+
+def step_key(seed: int, epoch: int, batch: int) -> int:
+    """A 56-bit key, different for every step of every seed."""
+    digest = hashlib.blake2b(f"step/{seed}/{epoch}/{batch}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "little")
+
+
+class StepSeed(L.Callback):
+    """Seeds torch's generators before every step. Lightning saves no random state."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        torch.manual_seed(step_key(self._seed, trainer.current_epoch, batch_idx))

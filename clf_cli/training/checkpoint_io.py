@@ -1,0 +1,47 @@
+"""Checkpoints that are whole or absent, and the previous `last` kept beside the new one."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from clf_cli.files import unwritable, write_atomic
+from clf_cli.values.run_dir import RunDir
+
+
+def save_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
+    """Writes through a temporary file in the same folder. Raises RunError (exit 6) when it cannot; the old file stays.
+
+    Lightning 2.6.6 writes to $TMPDIR and copies over the destination when that is another filesystem: a kill or a full
+    disk then destroys the old checkpoint.
+    """
+    try:
+        write_atomic(path, lambda file: torch.save(checkpoint, file))
+    except RuntimeError as error:  # torch's zip writer turns a full disk into one
+        raise unwritable(path, error) from error
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """What Lightning's `save_checkpoint` writes through; rotates last.ckpt to prev.ckpt."""
+
+    def __init__(self, run: RunDir) -> None:
+        super().__init__()
+        self._run = run
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        path = Path(path)
+        if path == self._run.last and path.exists():
+            _keep(path, self._run.previous)
+        save_checkpoint(checkpoint, path)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Gives `path` a second name, so that a whole checkpoint exists at every moment."""
+    spare = previous.with_name(f".{previous.name}.link.clf-tmp")
+    spare.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # filesystems without hard links keep one checkpoint
+        os.link(path, spare)
+        spare.replace(previous)

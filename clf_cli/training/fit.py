@@ -1,0 +1,249 @@
+"""The training loop: network, loaders, callbacks and Lightning's trainer put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+
+from clf_cli.errors import ExportError, RunError
+from clf_cli.models.build import build_network, init_from, initial_network
+from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
+from clf_cli.training.callbacks.checkpoints import Checkpoints
+from clf_cli.training.callbacks.confusion import ConfusionCallback
+from clf_cli.training.callbacks.freeze import FreezeBody
+from clf_cli.training.callbacks.history import HistoryCallback
+from clf_cli.training.callbacks.metrics import MetricsCallback
+from clf_cli.training.callbacks.progress import ProgressCallback
+from clf_cli.training.callbacks.sampler import SamplerCallback
+from clf_cli.training.callbacks.samples import SamplesCallback
+from clf_cli.training.callbacks.step_seed import StepSeed
+from clf_cli.training.callbacks.stop import StopCallback
+from clf_cli.training.callbacks.timing import TimingCallback
+from clf_cli.training.checkpoint_io import AtomicCheckpointIO
+from clf_cli.training.ema import Ema
+from clf_cli.training.feed import Feed
+from clf_cli.training.module import ClassifierModule, StepSettings
+from clf_cli.training.pictures import Pictures
+from clf_cli.training.publication import Publication
+from clf_cli.training.schedule import StepPlan, lr_factor, plan_steps
+from clf_cli.training.scores import LOWER_IS_BETTER, Row, Scoreboard
+from clf_cli.training.start import Start
+from clf_cli.training.watcher import Watcher
+from clf_cli.values.contract import Score
+from clf_cli.values.report import ModelRef, Weights
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is known when the last epoch is over."""
+
+    scores: Scoreboard
+    publication: Publication
+    pictures: Pictures
+    timing: TimingCallback
+    stopped_early: bool
+
+
+def starting_network(start: Start) -> tuple[nn.Module, str]:
+    """The network before the first step, and what it starts from. A resumed run's weights come with its checkpoint."""
+    section, labels = start.settings.model, start.dataset.labels
+    size = (start.preprocess.height, start.preprocess.width)
+    L.seed_everything(start.settings.compute.seed, workers=False, verbose=False)
+    if start.checkpoint is not None:
+        return build_network(section.arch, len(labels), section.drop_rate, image_size=size), ""
+    if start.settings.train.init_from is None:
+        return initial_network(section, len(labels), size)
+    network = build_network(section.arch, len(labels), section.drop_rate, image_size=size)
+    return network, init_from(network, read_checkpoint(start.settings.train.init_from), labels)
+
+
+def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitted:
+    """Trains to the end of the last epoch.
+
+    Raises RunError (exit 6) for a loss that is not finite, out of memory and files that cannot be written,
+    InterruptedRunError (130) and TerminatedRunError (143) after saving a resumable checkpoint.
+    """
+    settings = start.settings
+    plan = plan_steps(settings.optim, len(feed.train_loader))
+    module = ClassifierModule(network, step_settings(start, plan, feed), feed.train_paths)
+    publication = publication_of(start)
+    pictures = Pictures(settings.callbacks.pictures, watcher.say)
+    rates = tuple(settings.optim.lr * lr_factor(step, plan) for step in range(plan.total))
+    scores = Scoreboard(feed.val, settings.train.monitor, rates if settings.callbacks.lr_log else None, feed.images)
+    timing = TimingCallback(start.run)
+    stopping = early_stopping(start)
+    callbacks = [
+        timing,
+        *averaging(start),
+        StepSeed(settings.compute.seed),
+        *([FreezeBody(settings.optim.freeze_epochs)] if settings.optim.freeze_epochs else []),
+        scores,
+        MetricsCallback(scores, publication),
+        *concerns(start, feed, scores, publication, pictures),
+        *stopping,
+        *([ProgressCallback(watcher, scores, timing, settings.optim.epochs)] if settings.callbacks.progress else []),
+        StopCallback(start.run, settings.optim.accumulate, watcher.say, saves=settings.callbacks.checkpoints),
+    ]
+    if settings.callbacks.checkpoints:
+        callbacks.append(keeper(start, scores, [c for c in callbacks if isinstance(c, Ema)]))
+    trainer = build_trainer(start, callbacks)
+    _run(
+        start,
+        lambda: trainer.fit(
+            module,
+            feed.train_loader,
+            feed.val_loader,
+            ckpt_path=start.checkpoint,
+            weights_only=None if start.checkpoint is None else True,
+        ),
+    )
+    return Fitted(scores, publication, pictures, timing, any(callback.stopped_epoch for callback in stopping))
+
+
+def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:
+    """What the training step reads besides the network."""
+    device = start.compute.device.partition(":")[0]
+    return StepSettings(
+        optim=start.settings.optim,
+        augment=start.settings.augment,
+        preprocess=start.preprocess,
+        plan=plan,
+        classes=len(start.dataset.labels),
+        channels_last=start.settings.compute.channels_last,
+        fused_optimizer=device in ("cpu", "cuda") and start.compute.precision != "fp16",
+        class_weights=feed.class_weights,
+    )
+
+
+def publication_of(start: Start) -> Publication:
+    """How the run's reports name their model and data."""
+    weights = scored_weights(start)
+    model = ModelRef(start.run.relative(start.run.best), start.settings.model.arch, weights, start.record.run_id)
+    return Publication(start.run, model, start.dataset.root.as_posix(), start.record.data_fingerprint)
+
+
+def scored_weights(start: Start) -> Weights:
+    """The weights that validate: the moving average, where it is on."""
+    return "ema" if start.settings.ema.enabled else "live"
+
+
+def averaging(start: Start) -> list[L.Callback]:
+    return [Ema(start.settings.ema)] if start.settings.ema.enabled else []
+
+
+def early_stopping(start: Start) -> list[EarlyStopping]:
+    """Lightning's own; nothing stops a run that is not validated."""
+    section = start.settings.train
+    if not (start.settings.callbacks.early_stopping and section.val):
+        return []
+    mode = "min" if section.monitor in LOWER_IS_BETTER else "max"
+    return [EarlyStopping(section.monitor, section.min_delta, section.patience, mode=mode, check_finite=False)]
+
+
+def concerns(
+    start: Start, feed: Feed, scores: Scoreboard, publication: Publication, pictures: Pictures
+) -> list[L.Callback]:
+    """The callbacks that look at the scores of an epoch, as far as they are switched on."""
+    switches = start.settings.callbacks
+    chosen: list[L.Callback] = []
+    if switches.confusion:
+        chosen.append(ConfusionCallback(scores, publication, pictures))
+    if switches.samples:
+        chosen.append(SamplesCallback(scores, publication, pictures, feed.thumbnails, switches.sample_count))
+    if switches.sampler_stats:
+        chosen.append(SamplerCallback(feed.drawn, publication))
+    if switches.history:
+        chosen.append(HistoryCallback(scores, publication, pictures, start.settings.train.monitor))
+    if switches.lr_log and start.settings.train.tracker != "none":
+        chosen.append(LearningRateMonitor(logging_interval="step"))
+    return chosen
+
+
+def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints:
+    """The callback that writes checkpoints, with the facts that travel in them."""
+    section = start.settings.train
+
+    def payload(epoch: int, row: Row | None) -> dict[str, Any]:
+        return clf_payload(
+            CheckpointFacts(
+                arch=start.settings.model.arch,
+                labels=start.dataset.labels,
+                preprocess=start.preprocess,
+                settings=start.settings.model_dump(mode="json"),
+                score=score_of(row, section.monitor, scored_weights(start)),
+                scored_weights=scored_weights(start),
+                epoch=epoch,
+                run_id=start.record.run_id,
+                data_fingerprint=start.record.data_fingerprint,
+            )
+        )
+
+    keeper = Checkpoints(
+        start.run, scores, payload, section.monitor, section.checkpoint_every, start.settings.optim.accumulate
+    )
+    return keeper.scored_by(*averages)
+
+
+def score_of(row: Row | None, monitor: str, weights: Weights) -> Score | None:
+    """What the weights scored, or None where they were not validated."""
+    if row is None or np.isnan(row["val/loss"]):
+        return None
+    return Score(monitor, "val", row[monitor], weights)
+
+
+def build_trainer(start: Start, callbacks: list[L.Callback]) -> L.Trainer:
+    """Lightning's trainer: one device, no sanity check, our own checkpoints, samplers and bar."""
+    section = start.settings.compute
+    kind, _, index = start.compute.device.partition(":")
+    optim = start.settings.optim
+    return L.Trainer(
+        accelerator="gpu" if kind == "cuda" else kind,
+        devices=[int(index)] if index else 1,
+        precision=PRECISIONS[start.compute.precision],  # type: ignore[arg-type]  # a Literal of every spelling
+        max_epochs=optim.epochs,
+        accumulate_grad_batches=optim.accumulate,
+        gradient_clip_val=optim.clip_grad or None,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO(start.run)],
+        logger=_tracker(start),
+        enable_checkpointing=start.settings.callbacks.checkpoints,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        use_distributed_sampler=False,
+        deterministic=section.deterministic,
+        benchmark=kind == "cuda" and not section.deterministic,
+        default_root_dir=start.run.root,
+    )
+
+
+def _tracker(start: Start) -> TensorBoardLogger | bool:
+    if start.settings.train.tracker == "none":
+        return False
+    try:
+        return TensorBoardLogger(start.run.root, name=start.run.tracker.name, version="")
+    except ModuleNotFoundError as error:
+        raise ExportError("The tracker tensorboard is not installed.", "pip install 'clf-cli[tensorboard]'") from error
+
+
+def _run(start: Start, train: Callable[[], None]) -> None:
+    """Turns what a full memory or disk raises into errors that name the next step."""
+    batch = start.settings.optim.batch_size
+    hint = f"Lower --batch-size (now {batch}; --accumulate keeps the effective size), --image-size or --workers."
+    try:
+        train()
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RunError(f"Out of memory on {start.compute.device} at batch size {batch}.", hint) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+        raise RunError(f"Out of memory at batch size {batch}.", hint) from error

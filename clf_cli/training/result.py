@@ -1,0 +1,51 @@
+"""What a finished run is, in one value."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """`epochs` were trained; `val` and `test` are scores of the best epoch's weights, or None where nothing was scored.
+    `export_error` is why there is no ONNX file, where one was asked for."""
+
+    kind: ClassVar[str] = "train"
+
+    run: str
+    run_id: str
+    epochs: int
+    best_epoch: int | None
+    stopped_early: bool
+    seconds: float
+    val: dict[str, float] | None
+    test: dict[str, float] | None
+    onnx: str | None
+    export_error: str | None = None
+
+    def to_result(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "kind"}
+
+
+def summary(result: TrainResult) -> tuple[str, ...]:
+    """What a person reads at the end, and what to type next."""
+    lines = [f"{result.epochs} epochs in {result.seconds:.0f} s{', stopped early' if result.stopped_early else ''}."]
+    if result.val is None:
+        lines.append("Never validated: the last weights were kept.")
+    else:
+        lines.append(f"Best epoch {result.best_epoch}: {_scores(result.val, 'val')}.")
+    if result.test is not None:
+        lines.append(f"Test, scored once with the best weights: {_scores(result.test, 'test')}.")
+    if result.onnx is not None:
+        lines += [
+            f"ONNX file, checked: {result.run}/{result.onnx}",
+            f"Next: clf validate-onnx {result.run}/{result.onnx}",
+        ]
+    lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {result.run}")
+    return tuple(lines)
+
+
+def _scores(values: dict[str, float], split: str) -> str:
+    named = (("top-1", "acc_top1"), ("top-5", "acc_top5"), ("macro F1", "f1_macro"))
+    found = ((name, values.get(f"{split}/{key}")) for name, key in named)
+    return ", ".join(f"{name} {value:.1%}" for name, value in found if value is not None and not math.isnan(value))

@@ -1,0 +1,125 @@
+"""Everything that is decided before the first step of a new run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clf_cli.data.dataset import Dataset, load_dataset
+from clf_cli.data.scan import scan_threads
+from clf_cli.errors import DataError, UsageError
+from clf_cli.files import unwritable, write_text
+from clf_cli.models.build import preprocess_for
+from clf_cli.models.compute import Compute, resolve_compute
+from clf_cli.settings.load import Resolved
+from clf_cli.settings.root import Settings
+from clf_cli.training.record import RunRecord, new_record
+from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.progress import Progress
+from clf_cli.values.run_dir import RunDir
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run that is ready to train: `checkpoint` is what it continues from, `notes` what to say of it."""
+
+    run: RunDir
+    record: RunRecord
+    settings: Settings
+    settings_toml: str
+    compute: Compute
+    dataset: Dataset
+    preprocess: Preprocess
+    checkpoint: Path | None
+    notes: tuple[str, ...]
+
+
+def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start:
+    """Raises UsageError, DataError or RunError before anything slow or lasting has happened."""
+    settings = with_absolute_paths(resolved.settings)
+    if settings.data.root is None:
+        raise UsageError(
+            "No data given.", 'Say --data DIR, CLF_DATA__ROOT=DIR, or root = "DIR" under [data] in clf.toml.'
+        )
+    root = run_folder(settings, settings.data.root)
+    compute, compute_notes = resolve_compute(settings.compute)
+    dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
+    require_val(dataset, settings)
+    preprocess = preprocess_for(settings.model)
+    record = new_record(compute, settings.compute.seed, dataset.fingerprint, tuple(command))
+    return Start(
+        run=RunDir(root),
+        record=record,
+        settings=settings,
+        settings_toml=Resolved(settings, resolved.origin).to_toml(),
+        compute=compute,
+        dataset=dataset,
+        preprocess=preprocess,
+        checkpoint=None,
+        notes=(*resolved.notes, *compute_notes, *dataset.notes, *size_hint(dataset, preprocess)),
+    )
+
+
+def with_absolute_paths(settings: Settings) -> Settings:
+    """The same settings with paths that hold from any folder, `~` expanded."""
+    data = settings.data.model_copy(update={"root": _absolute(settings.data.root)})
+    model = settings.model.model_copy(update={"weights": _absolute(settings.model.weights)})
+    return settings.model_copy(update={"data": data, "model": model})
+
+
+def run_folder(settings: Settings, data_root: Path) -> Path:
+    """The folder of a new run. Raises UsageError for a name that is taken, RunError where nothing can be written."""
+    name = settings.train.name
+    if name is not None and (not name or Path(name).name != name):
+        raise UsageError(f"--name {name!r} is not a plain folder name.", "Use --out for the folder in which it goes.")
+    out = settings.train.out.expanduser()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".clf-write-test.clf-tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise unwritable(out, error) from error
+    if name is not None:
+        if (out / name).exists():
+            raise UsageError(
+                f"There is a run named {name!r} in {out} already.",
+                f"Choose another --name, or continue that run with --resume {out / name}.",
+            )
+        return out / name
+    stem = data_root.stem if data_root.is_file() else data_root.name
+    candidates = (f"{stem}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100_000))))
+    return next(out / candidate for candidate in candidates if not (out / candidate).exists())
+
+
+def create_run(start: Start) -> None:
+    """Makes the run's folder and writes what is known before training."""
+    try:
+        start.run.root.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(start.run.root, error) from error
+    write_text(start.run.settings, start.settings_toml)
+
+
+def require_val(dataset: Dataset, settings: Settings) -> None:
+    """Raises DataError (exit 3) for a run that could not be validated, unless that is asked for."""
+    if settings.train.val and not dataset.split("val"):
+        raise DataError(
+            f"{dataset.root} has no val images.",
+            "Add a val split, set --val-fraction above 0, or train without validation with --no-val.",
+        )
+
+
+def size_hint(dataset: Dataset, preprocess: Preprocess) -> tuple[str, ...]:
+    """A hint when the median train image is under half of the network's input."""
+    sides = sorted(max(file.width, file.height) for s in dataset.split("train") if (file := dataset.files[s.path]))
+    median = sides[len(sides) // 2]
+    if median * 2 >= max(preprocess.height, preprocess.width):
+        return ()
+    return (
+        f"The median image is {median} px on its long side and the input {preprocess.width} px: "
+        f"--image-size {max(32, (median * 2 + 31) // 32 * 32)} would train faster.",
+    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser().absolute()

@@ -1,0 +1,33 @@
+"""Who watches a run: where lines, tables and the live bar go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """`say` takes a line for people, `show` a table; `console` is None when nobody watches a live bar."""
+
+    say: Callable[[str], None]
+    show: Callable[[RenderableType], None]
+    console: Console | None = None
+
+
+def unwatched() -> Watcher:
+    """For runs that nobody looks at."""
+    return Watcher(say=lambda text: None, show=lambda table: None)
+
+
+def logged(watcher: Watcher, path: Path) -> Watcher:
+    """The same, with every line appended to `path`, too."""
+
+    def say(text: str) -> None:
+        watcher.say(text)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n" for line in text.splitlines())
+
+    return Watcher(say=say, show=watcher.show, console=watcher.console)
