@@ -116,19 +116,6 @@ def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def unmeasured(samples: Sequence[Sample], labels: Labels) -> tuple[Finding, ...]:
-    """Classes that val or test, where there are any images, has none of."""
-    present: dict[str, set[str]] = defaultdict(set)
-    for sample in samples:
-        present[sample.split or ""].add(sample.label)
-    return tuple(
-        Finding("balance", "info", "", f'class "{shown(label)}" has no {split} images: not measured there')
-        for split in ("val", "test")
-        for label in labels
-        if present[split] and label not in present[split]
-    )
-
-
 def by_content(samples: Iterable[Sample], files: Files) -> dict[str, list[Sample]]:
     """Rows of each image, told by its bytes, in order of appearance."""
     groups: dict[str, list[Sample]] = defaultdict(list)

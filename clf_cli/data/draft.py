@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from clf_cli.data.checks import Checked, Left, consistent, known, readable, repeats, split_rank, unmeasured
+from clf_cli.data.checks import Checked, Left, consistent, known, readable, repeats, split_rank
 from clf_cli.data.remarks import notes_of, share_note
 from clf_cli.data.samples import Finding, Listing, Sample
 from clf_cli.data.scan import Scan
@@ -68,7 +68,6 @@ class Draft:
             reason = f'class "{shown(label)}" has no image left in train: it is no class of the model'
             self.findings.append(Finding("balance", "warning", "", reason))
         self._keep(known(self.samples, self.labels, section.on_unknown_class, "train"))
-        self.findings += unmeasured(self.samples, self.labels)
 
     def classes_of_model(self, labels: Labels, section: DataSection) -> None:
         """The classes are the model's, in its order."""

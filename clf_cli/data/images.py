@@ -1,5 +1,6 @@
 """The only place that opens an image: every pixel that clf trains on, scores or draws comes through here."""
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +12,7 @@ from clf_cli.values.preprocess import BACKGROUND
 
 # What Pillow decodes by itself. The file's content decides, never its suffix; formats that start a program (EPS) or
 # hold no pixels of their own are left out.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "QOI")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "QOI")
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif", ".gif", ".bmp", ".dib", ".tif", ".tiff",
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".qoi",
@@ -85,13 +86,20 @@ def _open(file: BinaryIO) -> Opened:
 
 
 def _decode(file: BinaryIO) -> Opened:
-    with Image.open(file, formats=FORMATS) as image:
+    with Image.open(file, formats=_formats()) as image:
         if image.width * image.height > MAX_PIXELS:
             raise UnreadableImageError(f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels")
         image.load()
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         return Opened(_rgb(upright), image.format or "", image.mode, turn is not None)
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Those of FORMATS that this Pillow knows; MPO, the photos of some phones, opens as JPEG."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _orientation(image: Image.Image) -> int:
