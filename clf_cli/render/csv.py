@@ -1,0 +1,26 @@
+"""Tables as CSV: quoted as RFC 4180 says, lines end with `\\n`."""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from clf_cli.files import write_text
+
+Cell = str | int | float | None
+
+_NEEDS_QUOTES = frozenset(',"\r\n')
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Writes a whole file or none (RunError). The empty string is `""`; None, NaN and infinities are empty."""
+    lines = (",".join(_field(cell) for cell in row) for row in (header, *rows))
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def _field(cell: Cell) -> str:
+    if isinstance(cell, str):
+        plain = cell and not _NEEDS_QUOTES.intersection(cell) and cell == cell.strip()
+        return cell if plain else '"' + cell.replace('"', '""') + '"'
+    if cell is None or (isinstance(cell, float) and not math.isfinite(cell)):
+        return ""
+    return repr(float(cell)) if isinstance(cell, float) else str(int(cell))

@@ -1,0 +1,35 @@
+"""Values as people read them in tables and pictures."""
+
+import math
+import unicodedata
+
+from clf_cli.values.labels import shown
+
+UNDEFINED = "–"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A fraction from 0 to 1 as `93.2 %`; undefined is `–`."""
+    return f"{100 * share:.{digits}f} %" if math.isfinite(share) else UNDEFINED
+
+
+def decimal(value: float, digits: int = 4) -> str:
+    """A number with fixed decimals; undefined is `–`."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else UNDEFINED
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 image`, `1,024 images`, `2 classes`."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else plural}"
+
+
+def label(name: str, limit: int = 40) -> str:
+    """A class name on one line: `(empty)` for the empty string, control characters as spaces, cut with `…`."""
+    line = "".join(" " if unicodedata.category(character) == "Cc" else character for character in name)
+    return shorten(shown(line if line.strip() or not name else repr(name)), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters, `…` for what is cut."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
