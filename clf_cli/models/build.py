@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import timm
 import torch
+from safetensors import SafetensorError
 from timm.layers.config import set_fused_attn, use_fused_attn
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import Tensor, nn
@@ -155,7 +156,7 @@ def _fill_from_published(create: Create, arch: str, num_classes: int) -> tuple[n
     path = fetch_pretrained(arch, cfg)
     try:
         network = create({"file": str(path), "custom_load": cfg.custom_load})
-    except _BUILD_ERRORS as error:
+    except (*_BUILD_ERRORS, SafetensorError, KeyError, OSError) as error:
         raise ModelError(
             f"The published weights of {arch} in {path} cannot be used: {first_line(error)}",
             "If the file is damaged, delete it to have it loaded again; or use --weights FILE or --no-pretrained.",
