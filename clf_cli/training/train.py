@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from clf_cli import __version__
+from clf_cli.data.dataset import write_splits
 from clf_cli.engine.dataset import DatasetResult, dataset_report
 from clf_cli.engine.model_info import model_info
 from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
@@ -83,6 +84,8 @@ def open_run(start: Start) -> None:
         raise unwritable(start.run.root, error) from error
     sweep_leftovers(start.run.root)
     write_text(start.run.settings, start.settings_toml)
+    if start.checkpoint is None:
+        write_splits(start.run.splits, start.dataset)
 
 
 def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
@@ -147,7 +150,7 @@ def _ignore_known() -> None:
         r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own use of torch
         r".*does not have many workers.*",  # workers are chosen with the threads
         r".*module\(s\) in eval mode at the start of training.*",  # a frozen body, on resuming
-        r".*Checkpoint directory .* exists and is not empty.*",
+        r".*defined a `validation_step` but have no `val_dataloader`.*",  # --no-val
     ):
         warnings.filterwarnings("ignore", message=message)
 

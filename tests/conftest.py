@@ -1,0 +1,74 @@
+"""Fixtures of the whole suite: images drawn in code, one real CPU training, no network, no CLF_* variables."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two threads on two busy cores are ten times slower
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.pop("CI", None)  # the program hides its bar there
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clf_cli.__main__ import main
+from clf_cli.values.run_dir import RunDir
+from tests.running import Clf, Finished, draw_discs, train_arguments
+
+LEAKING = ("COLUMNS", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # they change what Typer and rich print
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting leaks in, caches go to a temporary folder, and tables have one width."""
+    for name in [name for name in os.environ if name.startswith("CLF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CLF_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    for name in LEAKING:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """A test that opens a connection fails; sockets between processes of this machine are no network."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        connect = socket.socket.connect
+
+        def refuse(self: socket.socket, address: object) -> None:
+            if self.family in (socket.AF_INET, socket.AF_INET6):
+                raise OSError(f"the tests have no network, and something asked for {address}")
+            connect(self, address)  # type: ignore[arg-type]  # whatever the caller passed
+
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+        yield
+
+
+@pytest.fixture
+def clf(capsys: pytest.CaptureFixture[str]) -> Clf:
+    """Runs the program as its entry point does, in this process."""
+
+    def run(*arguments: object) -> Finished:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Finished(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three classes in folders with three splits. Read-only: tests that change data draw their own."""
+    return draw_discs(tmp_path_factory.mktemp("tiny") / "discs")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """One real training of two epochs with every callback on and every picture drawn. Read-only."""
+    out = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CLF_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+        assert main(train_arguments(tiny_dataset, out, "tiny", "--pictures", "every")) == 0
+    return RunDir(out / "tiny")

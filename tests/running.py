@@ -1,0 +1,73 @@
+"""Running the program in tests: in this process, where torch is imported once, or in one of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+TINY_ARCH = "test_resnet"  # 0.5 M parameters
+COLORS = {"blue": (40, 60, 200), "green": (40, 170, 60), "red": (200, 50, 40)}
+SPLITS = {"train": 20, "val": 8, "test": 8}  # images per class
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one `clf` command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Clf = Callable[..., Finished]
+
+
+def train_arguments(data: Path, out: Path, name: str, *more: str) -> list[str]:
+    """A training that takes seconds."""
+    return [
+        "train",
+        *("--data", str(data), "--out", str(out), "--name", name),
+        *("--arch", TINY_ARCH, "--no-pretrained", "--image-size", "32", "--epochs", "2", "--batch-size", "8"),
+        *("--device", "cpu", "--threads", "1", "--workers", "0"),
+        *more,
+    ]
+
+
+def start_clf(
+    arguments: Sequence[str], cwd: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """`clf` in a process of its own, for tests with signals and limits."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "clf_cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def draw_discs(root: Path, splits: Mapping[str, int] = SPLITS, seed: int = 0) -> Path:
+    """Three classes of discs on noise, told apart by colour, in folders."""
+    rng = np.random.default_rng(seed)
+    for split, count in splits.items():
+        for name, color in COLORS.items():
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                draw_disc(color, rng).save(folder / f"{number:02d}.png")
+    return root
+
+
+def draw_disc(color: tuple[int, int, int], rng: np.random.Generator, side: int = 28) -> Image.Image:
+    """A disc somewhere on grey noise."""
+    image = Image.fromarray(rng.integers(60, 200, (side, side, 3), dtype=np.uint8))
+    left, top = rng.integers(0, side // 3, 2).tolist()
+    ImageDraw.Draw(image).ellipse((left, top, left + side // 2, top + side // 2), fill=color)
+    return image
