@@ -9,6 +9,8 @@ from typer.main import get_command
 
 from clf_cli import __version__
 from clf_cli.cli.help import HelpCommand, HelpGroup
+from clf_cli.errors import UsageError
+from clf_cli.values.run_dir import newest_runs
 
 # name, one line of help (a test compares it with the command's docstring), module
 COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
@@ -46,7 +48,13 @@ class Lazy(HelpCommand):
         if isinstance(real, TyperGroup):
             return real.make_context(info_name, args, parent, **extra)
         self.params, self.callback, self.help, self.epilog = real.params, real.callback, real.help, EPILOG
-        return super().make_context(info_name, args, parent, **extra)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except typer.BadParameter as error:
+            if error.param is None or error.param.metavar != "MODEL":
+                raise
+            hint = f"Expected a run folder or a file. {newest_runs()}"
+            raise UsageError("No model is named, and none is guessed.", hint) from None
 
 
 def _never_called() -> None:

@@ -1,5 +1,6 @@
 """Counts of true against predicted classes; they add, so callbacks and commands share one function."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from clf_cli.errors import ModelError, UsageError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray, Predictions
+from clf_cli.values.report import DataRef, ModelRef, Report
+from clf_cli.values.run_dir import RunDir
 
 MOST_CONFUSED = 20
 
@@ -103,3 +107,30 @@ def confusion(predictions: Predictions) -> ConfusionResult:
     """The confusion counts of a split."""
     counts = count_confusions(predictions.targets, predictions.predicted, len(predictions.labels))
     return ConfusionResult(predictions.labels, counts)
+
+
+def stored_confusion(run: RunDir, epoch: int) -> Report:
+    """The confusion counts that a run kept of an epoch, counted from 1.
+
+    Raises UsageError (exit 2) for an epoch that it did not keep, ModelError (exit 4) when the file is no such report.
+    """
+    path = run.epoch(epoch) / "confusion.json"
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        result = ConfusionResult.from_result(report["result"])
+        return Report(result, ModelRef(**report["model"]), DataRef(**report["data"]))
+    except FileNotFoundError:
+        kept = sorted(int(file.parent.name) for file in path.parents[1].glob("[0-9]*/confusion.json"))
+        epochs = (
+            f"It has those of epochs {_ranges(kept)}." if kept else "It kept none (--no-confusion, or no val split)."
+        )
+        raise UsageError(f"{run.root} has no confusion matrix of epoch {epoch}.", epochs) from None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is not a confusion report: {error}.", "Leave --epoch away to count anew.") from error
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`1 to 5, 7`, of sorted numbers."""
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))

@@ -115,3 +115,10 @@ def run_of(path: Path) -> RunDir | None:
         if (folder / "run.json").is_file():
             return RunDir(folder)
     return None
+
+
+def newest_runs(folder: Path = Path("runs"), count: int = 5) -> str:
+    """A sentence for messages: the runs in `folder` whose run.json was written last."""
+    found = [(file.stat().st_mtime, file.parent) for file in folder.glob("*/run.json")]
+    newest = [run.as_posix() for _, run in sorted(found, reverse=True)[:count]]
+    return f"The newest runs: {', '.join(newest)}." if newest else "`clf train` makes runs, by default in ./runs."
