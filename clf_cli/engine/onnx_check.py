@@ -1,7 +1,7 @@
 """Does the ONNX file answer like the model that it came from? Graph, batch sizes, real images, golden samples."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,10 +15,11 @@ from clf_cli.engine.onnx_parity import ImagesParity, Parity, images_parity, in_o
 from clf_cli.errors import CheckFailedError, ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.sections import ValidateSection
-from clf_cli.values.contract import Contract, Score
+from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, Predictions, ties
 from clf_cli.values.preprocess import Preprocess, preprocess_image
+from clf_cli.values.report import DataRef, ModelRef, Report
 
 BATCH_SIZES = (1, 2, 3, 7, 32)
 ComparedWith = Literal["checkpoint", "golden samples", "score"]
@@ -66,6 +67,7 @@ class OnnxCheckResult:
 
     kind: ClassVar[str] = "onnx_check"
 
+    model: ModelRef
     compared_with: tuple[ComparedWith, ...]
     graph: GraphFacts
     batches: tuple[tuple[int, Parity], ...]  # batch size, difference from the reference, the golden logits or batch 1
@@ -74,7 +76,13 @@ class OnnxCheckResult:
     golden: GoldenParity | None = None
     score: ScoreCheck | None = None
     accuracy: float | None = None  # of the ONNX file on the data, when there are data
-    reasons: tuple[str, ...] = field(default=())
+    reference: ModelRef | None = None  # the checkpoint
+    reasons: tuple[str, ...] = ()
+    data: DataRef | None = None  # of `images`
+
+    @property
+    def report(self) -> Report:
+        return Report(self, self.model, self.data)
 
     @property
     def passed(self) -> bool:
@@ -85,6 +93,7 @@ class OnnxCheckResult:
             "passed": self.passed,
             "reasons": list(self.reasons),
             "compared_with": list(self.compared_with),
+            "reference": self.reference and asdict(self.reference),
             "gates": self.gates.model_dump(),
             "graph": self.graph.to_json(),
             "batches": [{"size": size, **found.to_json()} for size, found in self.batches],
@@ -95,33 +104,31 @@ class OnnxCheckResult:
         }
 
     def raise_if_failed(self, path: Path) -> None:
-        """Raises CheckFailedError (exit 1) with the reasons."""
+        """Raises CheckFailedError (exit 1) with the reasons; `path` is the ONNX file."""
         if self.reasons:
             hint = "If it was exported from another checkpoint, name that one with --against CHECKPOINT."
-            against_checkpoint = "checkpoint" in self.compared_with
-            raise CheckFailedError(f"{path}: {'; '.join(self.reasons)}.", hint if against_checkpoint else None)
+            raise CheckFailedError(f"{path}: {'; '.join(self.reasons)}.", hint if self.reference else None)
 
 
-def check_onnx(
-    path: Path, onnx: Classifier, contract: Contract, evidence: Evidence, gates: ValidateSection
-) -> OnnxCheckResult:
-    """Runs every check that the evidence allows; `onnx` is the file as a classifier. Never raises for a wrong answer.
+def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> OnnxCheckResult:
+    """Runs every check that the evidence allows on an ONNX file, opened. Never raises for a wrong answer.
 
     Raises ModelError (exit 4) when there is nothing to hold the file against.
     """
-    facts = graph_facts(path)
-    reasons = list(graph_problems(path, facts, contract))
-    stored = _score_check(contract.score, evidence, gates)
+    facts = graph_facts(onnx.path)
+    reasons = list(graph_problems(onnx.path, facts, onnx.preprocess, len(onnx.labels)))
+    stored = _score_check(onnx.score, evidence, gates)
     compared = _compared_with(evidence, stored)
     if not compared:
         raise ModelError(
-            f"There is nothing to compare {path} with: it lies in no run, and has no golden samples beside it and no "
-            "score on these data.",
+            f"There is nothing to compare {onnx.path} with: it lies in no run, and has no golden samples beside it "
+            "and no score on these data.",
             "Name the checkpoint that it was exported from: --against CHECKPOINT.",
         )
+    ref = evidence.reference.ref if evidence.reference is not None else None
     misfits = _misfits(onnx, evidence)
     if misfits:
-        return OnnxCheckResult(compared, facts, (), gates, reasons=(*reasons, *misfits))
+        return OnnxCheckResult(onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref)
     if evidence.reference is not None:
         reasons += _preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
     batches = _check_batches(onnx, evidence)
@@ -132,7 +139,9 @@ def check_onnx(
     reasons += _golden_reasons(golden, gates) if golden else []
     reasons += _score_reasons(stored) if stored else []
     accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
-    return OnnxCheckResult(compared, facts, batches, gates, images, golden, stored, accuracy, tuple(reasons))
+    return OnnxCheckResult(
+        onnx.ref, compared, facts, batches, gates, images, golden, stored, accuracy, ref, tuple(reasons)
+    )
 
 
 def noise(preprocess: Preprocess, count: int) -> FloatArray:

@@ -30,7 +30,7 @@ def write_onnx(network: nn.Module, contract: Contract, opset: int, path: Path) -
         _make_ours(program.model, contract)
         program.save(path, external_data=False)
         facts = graph_facts(path)
-        problems = graph_problems(path, facts, contract)
+        problems = graph_problems(path, facts, contract.preprocess, len(contract.labels))
     except (ClfError, MemoryError, OSError):
         raise
     except Exception as error:  # the exporter raises whatever its passes raise

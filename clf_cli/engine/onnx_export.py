@@ -1,7 +1,7 @@
 """A checkpoint to an ONNX file with its companions: made and checked aside, then all of it takes its place."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,9 +17,10 @@ from clf_cli.engine.onnx_simplify import simplified
 from clf_cli.errors import ExportError, UsageError
 from clf_cli.files import move_into_place, temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
-from clf_cli.models.classifier import Classifier, open_classifier
+from clf_cli.models.classifier import Classifier
 from clf_cli.models.compute import Compute
 from clf_cli.models.network import load_network, network_classifier
+from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.sections import ExportSection, ValidateSection
 from clf_cli.values.contract import Contract, labels_mapping
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
@@ -34,13 +35,20 @@ class OnnxExportResult:
     kind: ClassVar[str] = "onnx_export"
 
     path: Path
-    weights: Weights
-    graph: GraphFacts
+    model: ModelRef
     simplified: bool
     golden: int  # samples beside the file
     check: OnnxCheckResult
     next_command: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def report(self) -> Report:
+        return Report(self, self.model)
+
+    @property
+    def graph(self) -> GraphFacts:
+        return self.check.graph
 
     @property
     def relative_difference(self) -> float:
@@ -50,7 +58,7 @@ class OnnxExportResult:
     def to_result(self) -> dict[str, Any]:
         return {
             "file": self.path.name,
-            "weights": self.weights,
+            "weights": self.model.weights,
             "graph": self.graph.to_json(),
             "simplified": self.simplified,
             "golden": self.golden,
@@ -61,7 +69,7 @@ class OnnxExportResult:
 
 def export_run(
     checkpoint: Checkpoint, run: RunDir, section: ExportSection, images: tuple[GoldenImage, ...], compute: Compute
-) -> Report:
+) -> OnnxExportResult:
     """What training does at its end: the weights that scored, to the run's export/model.onnx."""
     return export_checkpoint(checkpoint, files_beside(run.onnx), section, images, compute)
 
@@ -93,7 +101,7 @@ def export_checkpoint(
     images: tuple[GoldenImage, ...],
     compute: Compute,
     ema: bool | None = None,
-) -> Report:
+) -> OnnxExportResult:
     """Writes the ONNX file, labels mapping, golden samples of `images` (if any) and validation report; checked first.
 
     The checkpoint is only read. Raises ExportError (exit 5) when the conversion fails or the file answers differently,
@@ -110,21 +118,20 @@ def export_checkpoint(
             write_json(draft.labels_mapping, labels_mapping(judge.contract))
             if golden is not None:
                 write_golden(draft.golden, golden)
-            write_json(draft.validation, Report(made.check, _model_ref(files.model, judge.contract)).to_json())
+            check = replace(made.check, model=_model_ref(files.model, judge.contract))
+            write_json(draft.validation, check.report.to_json())
         except OSError as error:
             raise unwritable(files.model, error) from error
         _publish(draft, files, has_golden=golden is not None)
-    result = OnnxExportResult(
+    return OnnxExportResult(
         path=files.model,
-        weights=weights,
-        graph=made.check.graph,
+        model=check.model,
         simplified=made.simplified,
         golden=len(images),
-        check=made.check,
+        check=check,
         next_command=_next_command(files.model, checkpoint),
-        notes=(*made.notes, *_size_note(files, made.check.graph)),
+        notes=(*made.notes, *_size_note(files, check.graph)),
     )
-    return Report(result, _model_ref(files.model, judge.contract))
 
 
 def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
@@ -155,9 +162,7 @@ class _Judge:
         if self.golden is not None:
             inputs = np.concatenate([self.golden.inputs, inputs])[: len(inputs)]
         evidence = Evidence(self.reference, self.golden, inputs=inputs)
-        return check_onnx(
-            model, open_classifier(model, compute=self.compute), self.contract, evidence, ValidateSection()
-        )
+        return check_onnx(onnx_classifier(model, self.compute.threads), evidence, ValidateSection())
 
 
 @dataclass(frozen=True)

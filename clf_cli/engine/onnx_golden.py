@@ -10,13 +10,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.images import open_image
+from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.engine.predict import predict
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels
+from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.predictions import FloatArray, Predictions, softmax
 from clf_cli.values.preprocess import preprocess_image
+from clf_cli.values.progress import Progress, silent
 
 GOLDEN = 8
 LONGEST_SIDE = 1024  # of a stored image; a larger one is shrunk first, and the shrunk one is the sample
@@ -54,18 +57,36 @@ def choose_golden(predictions: Predictions, count: int = GOLDEN) -> tuple[int, .
     return tuple(sorted([*_spread(wrong, wrongs), *_spread(correct, corrects)]))
 
 
+def find_golden(
+    classifier: Classifier, dataset: Dataset | None, model: Path, workers: int = 1, progress: Progress = silent
+) -> tuple[tuple[GoldenImage, ...], str | None]:
+    """Images for the golden samples of `model`, and a sentence where they are not fresh ones of the data.
+
+    From the val images of `dataset` (else test, else train); without data those that lie beside `model` or in the
+    classifier's run; else none.
+    """
+    if dataset is not None:
+        split = next((name for name in ("val", "test") if dataset.split(name)), "train")
+        return golden_images(dataset, predict(classifier, dataset, split, workers, progress)), None
+    run = classifier.run
+    folders = (golden_beside(model), run.golden if run is not None else None)
+    for folder in folders:
+        if folder is not None and (folder / INDEX).is_file():
+            return read_golden(folder).images, f"The images of the golden samples are those of {folder}."
+    return (), "No golden samples: there are no images to take them from. Name some with --data."
+
+
 def golden_images(dataset: Dataset, predictions: Predictions) -> tuple[GoldenImage, ...]:
-    """Opens the chosen images of `predictions`, whose paths are relative to the data's root."""
-    chosen = choose_golden(predictions)
-    names = predictions.labels.names
-    return tuple(
-        GoldenImage(
-            source=predictions.paths[position],
-            label=names[predictions.targets[position]],
-            pixels=_stored_pixels(open_image(dataset.root / predictions.paths[position])),
-        )
-        for position in chosen
-    )
+    """Opens the chosen images of `predictions`, whose paths are relative to the data's root; lost ones are left out."""
+    names, images = predictions.labels.names, []
+    for position in choose_golden(predictions):
+        path = predictions.paths[position]
+        try:
+            pixels = _stored_pixels(open_image(dataset.root / path))
+        except UnreadableImageError:
+            continue
+        images.append(GoldenImage(path, names[predictions.targets[position]], pixels))
+    return tuple(images)
 
 
 def golden_of(images: tuple[GoldenImage, ...], reference: Classifier) -> Golden:

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx
 
-from clf_cli.values.contract import Contract
+from clf_cli.values.preprocess import Preprocess
 
 BATCH_AXIS = "batch_size"
 
@@ -44,17 +44,16 @@ def graph_facts(path: Path) -> GraphFacts:
     )
 
 
-def graph_problems(path: Path, facts: GraphFacts, contract: Contract) -> tuple[str, ...]:
+def graph_problems(path: Path, facts: GraphFacts, preprocess: Preprocess, classes: int) -> tuple[str, ...]:
     """Sentences about what ONNX's full checker or the contract rejects; names and dtypes were checked on opening."""
     problems = []
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         problems.append(f"the ONNX checker rejects the file: {str(error).strip().splitlines()[0]}")
-    size = contract.preprocess
     for what, shape, rest in (
-        ("input", facts.input_shape, (3, size.height, size.width)),
-        ("output", facts.output_shape, (len(contract.labels),)),
+        ("input", facts.input_shape, (3, preprocess.height, preprocess.width)),
+        ("output", facts.output_shape, (classes,)),
     ):
         if shape[1:] != rest:
             problems.append(f"the {what} is {_shown(shape)}, the contract says {_shown((BATCH_AXIS, *rest))}")

@@ -11,7 +11,7 @@ from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import ModelRef, Weights
-from clf_cli.values.run_dir import RunDir, run_of
+from clf_cli.values.run_dir import RunDir, newest_runs
 
 Logits = Callable[[FloatArray], FloatArray]  # (N, 3, H, W) of the evaluation transform to (N, C)
 
@@ -44,46 +44,29 @@ def open_classifier(path: Path, ema: bool | None = None, compute: Compute | None
     `ema` chooses between the weights of a checkpoint; the default is those that scored. `compute` defaults to the CPU
     with torch's own threads. Raises ModelError (exit 4) for anything else, and for files that cannot be used.
     """
-    file = _file_of(path)
+    file = model_file(path)
     if file.suffix.lower() != ".onnx":
         from clf_cli.models.network import network_classifier  # the one place that knows both kinds
 
         return network_classifier(file, ema, compute)
     if ema is not None:
         raise ModelError(f"{path} holds one set of weights.", "Leave --ema and --no-ema away, or name the checkpoint.")
-    from clf_cli.models.onnx import onnx_logits  # must not import torch, so it is not beside the other
+    from clf_cli.models.onnx import onnx_classifier  # must not import torch, so it is not beside the other
 
-    logits, contract = onnx_logits(file, compute.threads if compute else None)
-    return Classifier(
-        logits=logits,
-        labels=contract.labels,
-        preprocess=contract.preprocess,
-        arch=contract.arch,
-        weights=contract.weights,
-        score=contract.score,
-        run_id=contract.run_id,
-        data_fingerprint=contract.data_fingerprint,
-        path=file,
-        run=run_of(file),
-    )
+    return onnx_classifier(file, compute.threads if compute else None)
 
 
-def _file_of(path: Path) -> Path:
+def model_file(path: Path) -> Path:
+    """`path` if it is a file, else the checkpoint of that run: best, else last. Raises ModelError (exit 4)."""
     if path.is_file():
         return path
     if not path.exists():
         raise ModelError(
-            f"There is no {path}.", f"Expected a run folder, a checkpoint or an .onnx file. {_newest_runs()}"
+            f"There is no {path}.", f"Expected a run folder, a checkpoint or an .onnx file. {newest_runs()}"
         )
     run = RunDir(path)
     found = next((file for file in (run.best, run.last, run.previous) if file.is_file()), None)
     if found is None:
         what = "run has no checkpoint yet" if run.run_json.is_file() else "folder is not a run: it has no checkpoints"
-        raise ModelError(f"{path}: this {what}.", f"Expected {run.best.relative_to(path)} in it. {_newest_runs()}")
+        raise ModelError(f"{path}: this {what}.", f"Expected {run.best.relative_to(path)} in it. {newest_runs()}")
     return found
-
-
-def _newest_runs(folder: Path = Path("runs"), count: int = 5) -> str:
-    found = [(file.stat().st_mtime, file.parent) for file in folder.glob("*/run.json")]
-    newest = [run.as_posix() for _, run in sorted(found, reverse=True)[:count]]
-    return f"The newest runs: {', '.join(newest)}." if newest else "`clf train` makes runs, by default in ./runs."

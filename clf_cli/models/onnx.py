@@ -8,8 +8,10 @@ from typing import Any
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
 from clf_cli.errors import ModelError
+from clf_cli.models.classifier import Classifier
 from clf_cli.values.contract import CONTRACT_KEY, Contract
 from clf_cli.values.predictions import FloatArray
+from clf_cli.values.run_dir import run_of
 
 EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
 _FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
@@ -32,6 +34,23 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Float
         return answer
 
     return logits, contract
+
+
+def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
+    """The file, opened, whatever its suffix; raises ModelError like `onnx_logits`."""
+    logits, contract = onnx_logits(path, threads)
+    return Classifier(
+        logits=logits,
+        labels=contract.labels,
+        preprocess=contract.preprocess,
+        arch=contract.arch,
+        weights=contract.weights,
+        score=contract.score,
+        run_id=contract.run_id,
+        data_fingerprint=contract.data_fingerprint,
+        path=path,
+        run=run_of(path),
+    )
 
 
 def read_contract(path: Path) -> Contract:

@@ -83,26 +83,26 @@ def golden_images():
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A run with a checkpoint, exported once: (run, report)."""
+    """A run with a checkpoint, exported once: (run, result)."""
     run = RunDir(tmp_path_factory.mktemp("runs") / "jersey")
     write_checkpoint(run.best)
     run.run_json.write_text("{}")
     before = digest(run.best)
-    report = export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
+    result = export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
     assert digest(run.best) == before, "the checkpoint was touched"
-    return run, report
+    return run, result
 
 
 class TestWhatIsWritten:
     def test_names_and_nothing_else(self, exported):
-        run, report = exported
+        run, result = exported
         names = sorted(path.name for path in run.export.iterdir())
         assert names == ["golden", "labels_mapping.json", "model.onnx", "validation.json"]
-        assert report.result.path == run.onnx
-        assert report.result.golden == 8
-        assert report.result.check.passed
-        assert report.model.path == "export/model.onnx"
-        assert report.model.weights == "ema"
+        assert result.path == run.onnx
+        assert result.golden == 8
+        assert result.check.passed
+        assert result.model.path == "export/model.onnx"
+        assert result.model.weights == "ema"
 
     def test_graph(self, exported):
         model = onnx.load(exported[0].onnx)
@@ -174,13 +174,13 @@ class TestAgain:
         checkpoint = read_checkpoint(run.best)
         before = digest(run.onnx)
         files = export_target(checkpoint, False, None)
-        report = export_checkpoint(checkpoint, files, ExportSection(simplify=True), (), COMPUTE, ema=False)
+        result = export_checkpoint(checkpoint, files, ExportSection(simplify=True), (), COMPUTE, ema=False)
         assert files.model == run.export / "model-live.onnx"
         assert digest(run.onnx) == before
         contract = read_contract(files.model)
         assert (contract.weights, contract.score) == ("live", None), "the score was earned by the other weights"
-        assert report.result.golden == 0
-        assert report.result.simplified
+        assert result.golden == 0
+        assert result.simplified
         props = {entry.key for entry in onnx.load(files.model).metadata_props}
         assert props == {CONTRACT_KEY, "imgsz", "names", "task"}
         assert not any(node.metadata_props or node.doc_string for node in onnx.load(files.model).graph.node)
@@ -193,13 +193,13 @@ class TestTransformer:
         """Attention, another opset, companions with the file's own stem, and no EMA."""
         checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", arch="test_vit", live=False))
         files = export_target(checkpoint, None, None)
-        report = export_checkpoint(checkpoint, files, ExportSection(opset=20), golden_images()[:2], COMPUTE)
+        result = export_checkpoint(checkpoint, files, ExportSection(opset=20), golden_images()[:2], COMPUTE)
         assert sorted(path.name for path in tmp_path.iterdir()) == [
             "ckpt.golden", "ckpt.labels_mapping.json", "ckpt.onnx", "ckpt.pt", "ckpt.validation.json",
         ]  # fmt: skip
-        assert report.result.graph.opset == 20
-        assert report.model.weights == "live"
-        assert "--against" in report.result.next_command
+        assert result.graph.opset == 20
+        assert result.model.weights == "live"
+        assert "--against" in result.next_command
         with pytest.raises(ModelError, match="no moving average"):
             export_target(checkpoint, True, None)
 
@@ -211,9 +211,7 @@ class TestFailure:
         target = tmp_path / "model.onnx"
         target.write_bytes(b"old")
         with pytest.raises(ExportError, match="opset 18, asked was 9999") as caught:
-            export_checkpoint(
-                checkpoint, files_beside(target), ExportSection.model_construct(opset=9999), (), COMPUTE
-            )
+            export_checkpoint(checkpoint, files_beside(target), ExportSection.model_construct(opset=9999), (), COMPUTE)
         assert caught.value.exit_code == 5
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
         assert target.read_bytes() == b"old"

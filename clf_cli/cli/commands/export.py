@@ -1,0 +1,58 @@
+"""clf export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clf_cli.cli.console import progress, publish, say, write_line
+from clf_cli.cli.options import JsonOption, configured
+from clf_cli.settings.resolved import Resolved
+
+app = typer.Typer(add_completion=False)
+
+CheckpointArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Run folder, or a checkpoint of any suffix.", show_default=False)
+]
+EmaOption = Annotated[
+    bool | None,
+    typer.Option("--ema/--no-ema", metavar="", help="Averaged or live weights. Default: those that scored."),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="The .onnx file. Default: the run's export/model.onnx."),
+]
+
+
+@app.command()
+@configured("export")
+def export(
+    resolved: Resolved,
+    model: CheckpointArgument,
+    ema: EmaOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a checkpoint as an ONNX file and check it."""
+    from clf_cli.cli.model_data import model_data_if_there
+    from clf_cli.engine.onnx_export import export_checkpoint, export_target
+    from clf_cli.engine.onnx_golden import find_golden
+    from clf_cli.models.checkpoint import read_checkpoint
+    from clf_cli.models.classifier import model_file
+    from clf_cli.models.compute import resolve_compute
+    from clf_cli.models.network import network_classifier
+    from clf_cli.render.onnx_export import lines
+
+    checkpoint = read_checkpoint(model_file(model))
+    files = export_target(checkpoint, ema, out)
+    compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
+    classifier = network_classifier(checkpoint.path, ema, compute)
+    dataset = model_data_if_there(resolved, classifier.run, classifier.labels)
+    images, note = find_golden(classifier, dataset, files.model, compute.threads, progress)
+    result = export_checkpoint(checkpoint, files, resolved.settings.export, images, compute, ema)
+    for line in (*notes, *([note] if note else []), *lines(result)):
+        say(line)
+    if as_json:
+        publish(result.report, as_json=True)
+    else:
+        write_line(str(files.model))

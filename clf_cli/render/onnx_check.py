@@ -1,0 +1,80 @@
+"""Whether an ONNX file answers like its reference, as tables."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from clf_cli.engine.onnx_check import OnnxCheckResult
+from clf_cli.engine.onnx_parity import Flip, Parity
+from clf_cli.render.text import UNDEFINED, counted, label, percent
+
+FLIPS = 20
+
+
+def table(result: OnnxCheckResult) -> RenderableType:
+    """What was compared and how far apart it is, the images that got another class, and the answer."""
+    parts: list[RenderableType] = [_comparisons(result)]
+    if result.images is not None and result.images.flips:
+        parts.append(_flips(result.images.flips))
+    return Group(*parts, *(Text(line) for line in _lines(result)))
+
+
+def basis(result: OnnxCheckResult) -> str:
+    """What the file was held against, in words."""
+    if result.reference is not None:
+        return f"compared with {result.reference.path} ({result.reference.weights} weights)"
+    return f"not compared with a checkpoint, but with its own {' and '.join(result.compared_with)}"
+
+
+def _comparisons(result: OnnxCheckResult) -> Table:
+    grid = Table(title=basis(result), title_justify="left")
+    grid.add_column("compared")
+    for name in ("images", "same class", "logits differ", "relative", "probability"):
+        grid.add_column(name, justify="right")
+    for size, found in result.batches:
+        grid.add_row(f"batch size {size}", *_cells(found))
+    if result.golden is not None:
+        grid.add_row("golden tensors", *_cells(result.golden.from_tensors))
+        grid.add_row("golden images", *_cells(result.golden.from_images))
+    if result.images is not None:
+        grid.add_row("images from their files", *_cells(result.images.parity))
+    return grid
+
+
+def _cells(found: Parity) -> tuple[str, ...]:
+    """The share of equal classes leaves ties out."""
+    numbers = (found.logit_difference, found.relative_difference, found.probability_difference)
+    return f"{found.images:,}", percent(found.agreement), *(_small(number) for number in numbers)
+
+
+def _flips(flips: tuple[Flip, ...]) -> Table:
+    grid = Table(title=f"{counted(len(flips), 'image')} with another class", title_justify="left")
+    for name in ("image", "true", "reference", "ONNX", ""):
+        grid.add_column(name)
+    for flip in flips[:FLIPS]:
+        names = (label(flip.label), label(flip.reference), label(flip.onnx))
+        grid.add_row(Text(flip.path), *(Text(name) for name in names), "tie" if flip.tie else "")
+    if len(flips) > FLIPS:
+        grid.add_row(f"and {len(flips) - FLIPS} more (--json lists all)")
+    return grid
+
+
+def _lines(result: OnnxCheckResult) -> list[str]:
+    graph = result.graph
+    lines = [f"opset {graph.opset}, {counted(graph.nodes, 'node')}, {graph.bytes / 1e6:.1f} MB"]
+    if result.images is not None:
+        lines.append(
+            f"accuracy: reference {percent(result.images.reference_accuracy, 2)}, "
+            f"ONNX {percent(result.images.onnx_accuracy, 2)}; {counted(result.images.parity.ties, 'tie')}"
+        )
+    elif result.accuracy is not None:
+        lines.append(f"accuracy: {percent(result.accuracy, 2)}")
+    if result.score is not None:
+        lines.append(f"{result.score.metric}: {result.score.now:.4f}, in its contract {result.score.stored:.4f}")
+    if result.images is None:
+        lines.append("no image files were compared: name some with --data")
+    return [*lines, "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."]
+
+
+def _small(number: float) -> str:
+    return f"{number:.1e}" if number == number else UNDEFINED  # noqa: PLR0124 - NaN is not itself
