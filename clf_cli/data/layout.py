@@ -39,7 +39,7 @@ class _Draft:
 
     def done(self) -> Listing:
         if self.litter:
-            self.findings.append(Finding("litter", "info", "", f"{self.litter} hidden files were passed over"))
+            self.findings.append(Finding("litter", "info", "", f"hidden files, passed over: {self.litter}"))
         splits = tuple(split for split in SPLITS if split in self.splits)
         return Listing(self.root, tuple(self.samples), splits, tuple(self.findings), tuple(self.notes))
 
@@ -161,7 +161,7 @@ def _loose(draft: _Draft, folder: Path) -> None:
     if count:
         name = folder.relative_to(draft.root).as_posix()
         where = "" if name == "." else name
-        draft.findings.append(Finding("naming", "warning", where, f"{count} images lie in no class folder: not read"))
+        draft.findings.append(Finding("naming", "warning", where, f"images in no class folder, not read: {count}"))
 
 
 def _outside(draft: _Draft, folders: list[Path]) -> None:

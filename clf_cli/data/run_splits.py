@@ -1,7 +1,6 @@
 """splits.csv of a run: path, label and split of the exact files, so that later commands see the same split."""
 
 import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,22 +8,19 @@ from clf_cli.data.samples import SPLITS, Sample
 from clf_cli.errors import ModelError
 from clf_cli.files import write_text
 
+_NEEDS_QUOTES = frozenset(',"\r\n')
 HEADER = ("path", "label", "split")
 
 
 def write_rows(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
     """RFC 4180 with `\\n`; an empty label is written as `""`."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(HEADER)
-    for name, label, split in rows:
-        if label:
-            writer.writerow((name, label, split))
-        else:  # QUOTE_MINIMAL leaves an empty field bare
-            quoted = io.StringIO(newline="")
-            csv.writer(quoted, lineterminator="").writerow((name,))
-            text.write(f'{quoted.getvalue()},"",{split}\n')
-    write_text(path, text.getvalue())
+    lines = (",".join(_field(value) for value in row) for row in (HEADER, *rows))
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def _field(value: str) -> str:
+    bare = value and not _NEEDS_QUOTES.intersection(value) and value == value.strip()
+    return value if bare else '"' + value.replace('"', '""') + '"'
 
 
 def read_splits(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:

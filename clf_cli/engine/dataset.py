@@ -116,7 +116,8 @@ def check_dataset(dataset: Dataset) -> None:
     """Raises CheckFailedError (exit 1) when training would refuse the data."""
     errors = [finding for finding in dataset.findings if finding.severity == "error"]
     if errors:
-        raise CheckFailedError(f"{dataset.root} has {len(errors)} errors; training refuses it.", hint_for(errors))
+        count = f"{len(errors)} error" if len(errors) == 1 else f"{len(errors)} errors"
+        raise CheckFailedError(f"{dataset.root} has {count}: training refuses it.", hint_for(errors))
 
 
 def inspect(dataset: Dataset) -> DatasetResult:

@@ -1,0 +1,142 @@
+"""Each layout of docs/design.md 2.1 is told from the others, and gives the rows it says."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from clf_cli.data.layout import read_layout
+from clf_cli.errors import DataError
+
+
+def files(root: Path, *names: str, text: str = "") -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def rows(*pairs: tuple[str, str]) -> str:
+    return "".join(f'{{"image": "{image}", "label": "{label}"}}\n' for image, label in pairs)
+
+
+def seen(root: Path) -> list[tuple[str, str, str | None]]:
+    return [(sample.path, sample.label, sample.split) for sample in read_layout(root).samples]
+
+
+def errors(root: Path) -> list[str]:
+    return [str(finding) for finding in read_layout(root).findings if finding.severity == "error"]
+
+
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "Valid"])
+def test_split_folders(tmp_path, val):
+    files(tmp_path, "train/cat/1.jpg", "train/dog/2.PNG", f"{val}/cat/3.webp", "test/dog/deep/4.jpeg", "README.md")
+    listing = read_layout(tmp_path)
+    assert listing.splits == ("train", "val", "test")
+    assert seen(tmp_path) == [
+        ("train/cat/1.jpg", "cat", "train"),
+        ("train/dog/2.PNG", "dog", "train"),
+        (f"{val}/cat/3.webp", "cat", "val"),
+        ("test/dog/deep/4.jpeg", "dog", "test"),
+    ]
+
+
+def test_class_folders(tmp_path):
+    files(tmp_path, "cat/1.jpg", "dog/2.jpg", "dog/notes.txt", "Zebra/3.jpg")
+    assert read_layout(tmp_path).splits == ()
+    assert [label for _, label, _ in seen(tmp_path)] == ["Zebra", "cat", "dog"]
+
+
+def test_a_class_called_train_is_a_class(tmp_path):
+    files(tmp_path, "train/1.jpg", "bus/2.jpg")
+    assert seen(tmp_path) == [("bus/2.jpg", "bus", None), ("train/1.jpg", "train", None)]
+
+
+def test_json_lines_in_split_folders_are_merged_and_win_over_folders(tmp_path):
+    files(tmp_path, "train/7/not-listed.jpg", "valid/b.jpg")
+    files(tmp_path, "train/a.jsonl", text=rows(("a.jpg", "7")))
+    files(tmp_path, "train/more/b.jsonl", text=rows(("c.jpg", "8")))
+    files(tmp_path, "valid/a.jsonl", text=rows(("b.jpg", "7")))
+    assert seen(tmp_path) == [
+        ("train/a.jpg", "7", "train"),
+        ("train/more/c.jpg", "8", "train"),
+        ("valid/b.jpg", "7", "val"),
+    ]
+
+
+def test_top_manifests(tmp_path):
+    files(tmp_path, "train.jsonl", text=rows(("images/a.jpg", "x")))
+    files(tmp_path, "validation.csv", text="image,label\nimages/b.jpg,y\n")
+    assert seen(tmp_path) == [("images/a.jpg", "x", "train"), ("images/b.jpg", "y", "val")]
+
+
+def test_one_manifest_with_and_without_splits(tmp_path):
+    files(tmp_path, "all.jsonl", text=rows(("a.jpg", "x")))
+    files(tmp_path, "split.csv", text="image,label,split\na.jpg,x,train\nb.jpg,y,valid\n")
+    files(tmp_path, "half.csv", text="image,label,split\na.jpg,x,train\nb.jpg,y,\n")
+    assert read_layout(tmp_path / "all.jsonl").splits == ()
+    assert read_layout(tmp_path / "split.csv").splits == ("train", "val")
+    assert errors(tmp_path / "half.csv") == ["half.csv:3: no split, though other rows have one"]
+
+
+@pytest.mark.parametrize("other", ["train.csv", "train/cat.jsonl"])
+def test_two_manifests_for_a_split(tmp_path, other):
+    files(tmp_path, "train.jsonl", text=rows(("a.jpg", "x")))
+    files(tmp_path, other, text="image,label\na.jpg,x\n" if other.endswith(".csv") else rows(("a.jpg", "x")))
+    (error,) = errors(tmp_path)
+    assert "train.jsonl" in error
+    assert other.partition("/")[0] in error
+    assert "more than one source for the split train" in error
+
+
+def test_two_folders_for_a_split(tmp_path):
+    files(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "valid/a/2.jpg")
+    assert errors(tmp_path) == ["val and valid: more than one source for the split val"]
+
+
+def test_litter_is_counted_and_folders_beside_the_splits_are_said_once(tmp_path):
+    files(tmp_path, "train/a/1.jpg", "train/a/.DS_Store", "train/a/._1.jpg", "train/a/Thumbs.db", ".git/x.jpg")
+    files(tmp_path, "extras/more/2.jpg", "extras/3.jpg", "other/4.jpg")
+    listing = read_layout(tmp_path)
+    assert [sample.path for sample in listing.samples] == ["train/a/1.jpg"]
+    assert listing.notes == ("Outside the splits, not read: 3 images in extras, other.",)
+    assert [(f.category, f.severity, f.reason) for f in listing.findings] == [
+        ("litter", "info", "hidden files, passed over: 4")
+    ]
+
+
+def test_an_empty_class_and_loose_images_are_said(tmp_path):
+    files(tmp_path, "train/a/1.jpg", "train/loose.jpg")
+    (tmp_path / "train" / "nothing").mkdir()
+    found = {finding.path: (finding.severity, finding.reason) for finding in read_layout(tmp_path).findings}
+    assert found["train/nothing"] == ("warning", "a class folder without images")
+    assert found["train"] == ("warning", "images in no class folder, not read: 1")
+
+
+def test_links_inside_are_followed_once_and_links_out_are_errors(tmp_path):
+    data, other = tmp_path / "data", files(tmp_path / "other", "x.jpg")
+    files(data, "a/1.jpg", "store/b/2.jpg")
+    (data / "a" / "loop").symlink_to(data / "a")
+    (data / "a" / "more").symlink_to(data / "store")
+    (data / "a" / "out").symlink_to(other)
+    listing = read_layout(data)
+    assert Counter(sample.label for sample in listing.samples) == {"a": 2, "store": 1}
+    assert [str(f) for f in listing.findings] == ["a/out: links out of the data folder"]
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(DataError, match="No such folder or manifest") as missing:
+        read_layout(tmp_path / "none")
+    assert missing.value.exit_code == 3
+    assert "DIR/train/<class>" in (missing.value.hint or "")
+    with pytest.raises(DataError, match="No images in"):
+        read_layout(tmp_path)
+    with pytest.raises(DataError, match=r"neither \.jsonl nor \.csv"):
+        read_layout(files(tmp_path, "labels.txt") / "labels.txt")
+
+
+def test_a_folder_with_a_manifest_of_another_name_says_how_to_name_it(tmp_path):
+    files(tmp_path, "annotations.jsonl", text=rows(("a.jpg", "x")))
+    with pytest.raises(DataError) as error:
+        read_layout(tmp_path)
+    assert f"--data {tmp_path / 'annotations.jsonl'}" in (error.value.hint or "")
