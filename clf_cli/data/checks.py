@@ -100,7 +100,7 @@ def known(samples: Sequence[Sample], labels: Labels, policy: Literal["error", "s
 
 
 def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
-    """Images that occur more than once: in two splits (a leak), or in one."""
+    """Images that occur more than once: in two splits (a leak), or in one under one label."""
     findings = []
     for rows in by_content(samples, files).values():
         if len(rows) < 2:
@@ -111,7 +111,7 @@ def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
         if len(splits) > 1:
             reason = f"the same image is in {' and '.join(splits)}: also {places}{more}"
             findings.append(Finding("leak", "warning", place(rows[0]), reason))
-        else:
+        elif len({sample.label for sample in rows}) == 1:
             findings.append(Finding("duplicate", "warning", place(rows[0]), f"the same image again: {places}{more}"))
     return tuple(findings)
 

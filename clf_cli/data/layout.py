@@ -100,7 +100,7 @@ def _folder(root: Path) -> Listing:
         for folder in folders:
             _class_folder(draft, folder, None)
         _loose(draft, root)
-    if not draft.samples and not draft.findings:
+    if not draft.samples and all(finding.severity != "error" for finding in draft.findings):
         raise DataError(f"No images in {root}.", _hint(root, manifests))
     return draft.done()
 

@@ -40,7 +40,7 @@ def hint_for(errors: Iterable[Finding]) -> str:
 
 def share_note(samples: Sequence[Sample], kept_in_train: Sequence[str]) -> list[str]:
     """What splitting by content gave."""
-    shares = ", ".join(f"{split} {count} ({count / len(samples):.1%})" for split, count in per_split(samples))
+    shares = ", ".join(f"{split} {count} ({100 * count / len(samples):.1f} %)" for split, count in per_split(samples))
     notes = [f"Split by content hash: {shares}."]
     if kept_in_train:
         notes.append(f"Too few images to split, all in train: {named(kept_in_train)}.")

@@ -63,9 +63,9 @@ def walk(root: Path, folder: Path) -> Tree:
 
 def _sort(root: Path, folder: Path, tree: Tree) -> Iterator[Path]:
     """Files go into `tree`, folders come back."""
+    prefix = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
     for entry in entries(folder):
-        path = folder / entry.name
-        name, suffix = path.relative_to(root).as_posix(), path.suffix.lower()
+        name, suffix = prefix + entry.name, os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path is slow
         if is_litter(entry.name):
             tree.litter += 1
         elif not _is_unicode(entry.name):
@@ -73,7 +73,7 @@ def _sort(root: Path, folder: Path, tree: Tree) -> Iterator[Path]:
         elif suffix in SUFFIXES:
             tree.images.append(name)
         elif entry.is_dir():
-            yield path
+            yield folder / entry.name
         elif suffix == ".jsonl":
             tree.manifests.append(name)
 

@@ -268,7 +268,10 @@ def test_identical_bytes_under_two_labels(split_set, elsewhere):
     error = refused(split_set.root)
     assert f'"cat" in train/cat/0.png, "dog" in {elsewhere}' in error.message
     assert "--on-label-conflict" in (error.hint or "")
-    assert len(load(split_set.root, on_label_conflict="keep").samples) == 19
+    kept = load(split_set.root, on_label_conflict="keep")
+    assert len(kept.samples) == 19
+    expected = ["conflict"] if elsewhere.startswith("train") else ["conflict", "leak"]
+    assert [finding.category for finding in kept.findings] == expected
     dropped = load(split_set.root, on_label_conflict="drop")
     assert len(dropped.samples) == 17
     assert {file.path for _, file in dropped.skipped} == {"train/cat/0.png", elsewhere}

@@ -137,6 +137,7 @@ def test_nothing_there(tmp_path):
 
 def test_a_folder_with_a_manifest_of_another_name_says_how_to_name_it(tmp_path):
     files(tmp_path, "annotations.jsonl", text=rows(("a.jpg", "x")))
+    files(tmp_path, "a.jpg")
     with pytest.raises(DataError) as error:
         read_layout(tmp_path)
     assert f"--data {tmp_path / 'annotations.jsonl'}" in (error.value.hint or "")
