@@ -1,9 +1,7 @@
 """timm's published weights: from the cache on disk without a network, else by download."""
 
 import queue
-import socket
 import threading
-import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -30,8 +28,8 @@ class Published(NamedTuple):
 def fetch_pretrained(arch: str, cfg: PretrainedCfg) -> Path:
     """The local file of an architecture's published weights.
 
-    A cached copy is taken without touching the network. Else the host gets one connection attempt of at most 3 s before
-    the download. Raises ModelError (exit 4) naming the file and where to put it, UsageError (exit 2) for an
+    A cached copy is taken without touching the network. Else the host gets one attempt of at most 3 s before the
+    download. Raises ModelError (exit 4) naming the file and where to put it, UsageError (exit 2) for an
     architecture without published weights.
     """
     if not cfg.has_weights:
@@ -45,8 +43,9 @@ def fetch_pretrained(arch: str, cfg: PretrainedCfg) -> Path:
     published = published_at(cfg)
     if constants.HF_HUB_OFFLINE:
         raise _unreachable(arch, published, "HF_HUB_OFFLINE is set")
-    if not is_reachable(published.url):
-        raise _unreachable(arch, published, f"{urlsplit(published.url).hostname} cannot be reached")
+    failure = why_unreachable(published.url)
+    if failure is not None:
+        raise _unreachable(arch, published, f"{urlsplit(published.url).hostname} cannot be reached ({failure})")
     try:
         return _download(cfg, published)
     except Exception as error:  # the hub's client has a zoo of errors; each means that the file is not here
@@ -76,27 +75,26 @@ def published_at(cfg: PretrainedCfg) -> Published:
     return Published(url, Path(torch.hub.get_dir(), "checkpoints", Path(urlsplit(url).path).name))
 
 
-def is_reachable(url: str, seconds: float = CONNECT_SECONDS) -> bool:
-    """One connection to the url's host, or to the proxy that leads there; name resolution counts into the time."""
-    target = urlsplit(url)
-    proxy = urllib.request.getproxies().get(target.scheme)
-    if proxy and not urllib.request.proxy_bypass(target.hostname or ""):
-        target = urlsplit(proxy if "//" in proxy else f"//{proxy}", scheme="http")
-    address = (target.hostname or "", target.port or (80 if target.scheme == "http" else 443))
-    answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+def why_unreachable(url: str, seconds: float = CONNECT_SECONDS) -> str | None:
+    """None when the url's host answers one request, with whatever answer; else the kind of error.
 
-    def connect() -> None:
+    The hub's client asks, with its proxies and certificates, but without its five retries (48 s offline). Name lookup
+    and handshake count into the time.
+    """
+    answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def ask() -> None:
         try:
-            socket.create_connection(address, timeout=seconds).close()
-            answers.put(True)
-        except OSError:
-            answers.put(False)
+            huggingface_hub.get_session().head(url, timeout=seconds)
+            answers.put(None)
+        except Exception as error:  # noqa: BLE001 - the errors of the hub's two possible clients share no other base
+            answers.put(type(error).__name__)
 
-    threading.Thread(target=connect, daemon=True).start()  # a name lookup cannot be given a time limit
+    threading.Thread(target=ask, daemon=True).start()  # a name lookup cannot be given a time limit
     try:
         return answers.get(timeout=seconds)
     except queue.Empty:
-        return False
+        return f"no answer in {seconds:g} s"
 
 
 def _hub_names(cfg: PretrainedCfg) -> tuple[str, ...]:

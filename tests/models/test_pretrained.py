@@ -1,8 +1,10 @@
 """Published weights: the disk first, one short attempt at the network, and a next step that works."""
 
+import _socket
 import socket
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from timm.models import get_pretrained_cfg
 
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.build import build_network, initial_network
-from clf_cli.models.pretrained import fetch_pretrained, find_cached, is_reachable, published_at
+from clf_cli.models.pretrained import fetch_pretrained, find_cached, published_at, why_unreachable
 from clf_cli.settings.sections import ModelSection
 
 HUB, URL_ONLY, UNPUBLISHED = "test_resnet", "gcvit_xxtiny", "convnextv2_small"
@@ -25,9 +27,6 @@ def empty_caches(tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture
@@ -35,7 +34,8 @@ def attempts(monkeypatch, empty_caches):
     """Addresses that connections were tried to; every attempt fails."""
     tried: list[tuple[str, int]] = []
 
-    def refuse(address, timeout):
+    def refuse(address, timeout=None, source_address=None):
+        assert timeout is not None
         assert timeout <= 3
         tried.append(address)
         raise OSError("blocked")
@@ -66,13 +66,6 @@ def test_offline_mode_makes_no_attempt(attempts, monkeypatch):
     with pytest.raises(ModelError, match="HF_HUB_OFFLINE"):
         start(HUB)
     assert attempts == []
-
-
-def test_a_proxy_is_what_must_be_reachable(attempts, monkeypatch):
-    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    with pytest.raises(ModelError):
-        start(HUB)
-    assert attempts == [("proxy.example", 3128)]
 
 
 def test_a_file_put_where_the_error_says_is_found_without_a_network(attempts):
@@ -139,15 +132,25 @@ def test_a_name_lookup_that_hangs_does_not_hang_us(empty_caches, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     began = time.monotonic()
     try:
-        assert not is_reachable("https://weights.example/file", seconds=0.1)
+        assert why_unreachable("https://weights.example/file", seconds=0.1) == "no answer in 0.1 s"
         assert time.monotonic() - began < 10
     finally:
         release.set()
 
 
-def test_a_host_that_answers_is_reachable(empty_caches, monkeypatch):
-    ours, _ = socket.socketpair()
-    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: ours)
+def test_a_host_that_answers_is_reachable_even_with_an_error(empty_caches, monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", _socket.socket.connect)  # the server is this very process
 
-    assert is_reachable("https://weights.example/file")
-    _.close()
+    class Answer(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_error(404)
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = why_unreachable(f"http://127.0.0.1:{server.server_port}/weights")
+        server.shutdown()
+
+    assert answer is None
