@@ -77,7 +77,7 @@ def test_groups_stay_on_one_side_and_may_grow():
         sides[sample.group].add(after[sample.path])
     assert all(len(found) == 1 for found in sides.values())
     assert {"train", "val"} == {split for found in sides.values() for split in found}
-    before = assigned([sample for i, sample in enumerate(samples) if i % 6 < 3])
+    before = assigned([sample for i, sample in enumerate(samples) if i % 6 >= 3])
     assert all(after[path] == split for path, split in before.items())
 
 
