@@ -17,7 +17,7 @@ from clf_cli.errors import UsageError
 from clf_cli.settings.kinds import choices, expected, is_list, shown
 from clf_cli.settings.nearest import CACHE_DIR, PREFIX, near_key, near_section, near_variable, near_word
 from clf_cli.settings.resolved import COMMAND_LINE, Resolved, to_toml
-from clf_cli.settings.root import FLAG_ONLY, MODEL_COMMANDS, SECTIONS, Setting, Settings, all_settings, settings_of
+from clf_cli.settings.root import FLAG_ONLY, SECTIONS, Setting, Settings, all_settings, settings_of
 from clf_cli.settings.rules import conflicts
 from clf_cli.values.run_dir import run_of
 
@@ -50,7 +50,7 @@ def resolve(command: str, flags: Mapping[str, Any], config: Path | None = None) 
         layers = [_file_layer(_read_toml(saved), saved.as_posix()), given]
     else:
         file, environment = _from_file(config, notes), _environment()
-        layers = [_for_command(command, layer) for layer in (file, environment)] + [given]
+        layers = [file, environment, given]
         if config is not None:
             notes += _overridden(file, environment, given, config)
     values: dict[str, Any] = {}
@@ -257,11 +257,3 @@ def _saved_settings(resumed: Path | None) -> Path | None:
     """The settings file of the run that is resumed; None leaves it to the command to say what is wrong with it."""
     run = run_of(resumed) if resumed is not None else None
     return run.settings if run is not None and run.settings.is_file() else None
-
-
-def _for_command(command: str, layer: _Layer) -> _Layer:
-    """A command on a model takes its data from the run or a flag, never from a file or variable."""
-    if command not in MODEL_COMMANDS:
-        return layer
-    values = {path: value for path, value in layer.values.items() if path != "data.root"}
-    return _Layer(values, {path: source for path, source in layer.origin.items() if path in values}, layer.problems)

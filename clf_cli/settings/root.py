@@ -108,9 +108,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "demo": ("compute.seed", "compute.threads"),
 }
 
-# Commands on a model: the data are the run's own unless a flag names others, never what a file or variable says.
-MODEL_COMMANDS = frozenset({"export", "validate-onnx", "confusion"})
-
 # Nothing resumes by itself: a settings file or variable cannot ask for it.
 FLAG_ONLY = frozenset({"train.resume"})
 

@@ -149,18 +149,6 @@ def test_a_home_folder_is_expanded_in_files_and_variables(monkeypatch):
     assert resolve("train", {}).settings.data.root == Path("/home/ada/flowers")
 
 
-@pytest.mark.parametrize("command", ["export", "validate-onnx", "confusion"])
-def test_commands_on_a_model_take_data_from_a_flag_only(monkeypatch, command):
-    toml('[data]\nroot = "from-file"\non_bad_image = "skip"\n')
-    monkeypatch.setenv("CLF_DATA__ROOT", "from-variable")
-    resolved = resolve(command, {})
-    assert resolved.settings.data.root is None
-    assert "data.root" not in resolved.origin
-    assert resolved.settings.data.on_bad_image == "skip"
-    assert resolve(command, {"data.root": "given"}).settings.data.root == Path("given")
-    assert resolve("train", {}).settings.data.root == Path("from-variable")
-
-
 # Resuming
 
 

@@ -6,7 +6,6 @@ from pydantic import ValidationError
 from clf_cli.settings.root import (
     COMMANDS,
     FLAG_ONLY,
-    MODEL_COMMANDS,
     SECTIONS,
     Setting,
     Settings,
@@ -74,7 +73,6 @@ def test_a_left_out_setting_is_no_flag():
 def test_names_that_rules_speak_of_exist():
     paths = {setting.path for setting in all_settings()}
     assert paths >= FLAG_ONLY
-    assert set(COMMANDS) >= MODEL_COMMANDS
 
 
 def test_sections_are_frozen_and_refuse_unknown_keys():

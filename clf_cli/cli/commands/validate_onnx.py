@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.console import progress, publish, say
-from clf_cli.cli.model_data import model_data
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -31,6 +30,7 @@ def validate_onnx(
     as_json: JsonOption = False,
 ) -> None:
     """Compare an ONNX file with the checkpoint that it came from."""
+    from clf_cli.cli.model_data import model_data
     from clf_cli.engine import onnx_evidence as engine
     from clf_cli.models.compute import compute_for
     from clf_cli.models.onnx import onnx_classifier

@@ -1,0 +1,95 @@
+"""What a fresh interpreter imports before any work starts: help and usage errors must come at once."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from clf_cli.cli.app import COMMAND_TABLE
+
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "lightning",
+    "numpy",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "onnxscript",
+}
+EXISTING = [name for name, _, module in COMMAND_TABLE if find_spec(f"clf_cli.cli.commands.{module}")]
+PROGRAM = """
+import json, sys
+from clf_cli.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+
+
+def run(tmp_path, *arguments):
+    """Exit code and top-level modules of `clf arguments` in a fresh interpreter."""
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=True)
+    code, modules = json.loads(done.stderr.splitlines()[-1])
+    return code, set(modules)
+
+
+def test_importing_the_program_is_what_is_measured(tmp_path):
+    """The check itself: a module that is imported is seen."""
+    program = "import numpy\n" + PROGRAM
+    command = [sys.executable, "-c", program, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=True)
+    assert "numpy" in json.loads(done.stderr.splitlines()[-1])[1]
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--version",), ("config", "--help")])
+def test_help_imports_nothing_heavy(tmp_path, arguments):
+    code, modules = run(tmp_path, *arguments)
+    assert code == 0
+    assert not modules & (HEAVY | {"pydantic_settings"})
+
+
+@pytest.mark.parametrize("command", EXISTING)
+def test_help_of_each_command_imports_nothing_heavy(tmp_path, command):
+    code, modules = run(tmp_path, command, "--help")
+    assert code == 0
+    assert not modules & (HEAVY | {"pydantic_settings"})
+
+
+@pytest.mark.parametrize("command", EXISTING)
+def test_unknown_options_import_nothing_heavy(tmp_path, command):
+    code, modules = run(tmp_path, command, "--no-such-option")
+    assert code == 2
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("trian",), ("config", "show", "--config", "nowhere.toml"), ("config", "show", "trian"), ("config", "shw")],
+)
+def test_usage_errors_import_nothing_heavy(tmp_path, arguments):
+    code, modules = run(tmp_path, *arguments)
+    assert code == 2
+    assert not modules & HEAVY
+
+
+@pytest.mark.skipif("train" not in EXISTING, reason="no train command yet")
+@pytest.mark.parametrize(
+    "arguments",
+    [("--lr", "fast"), ("--arch", "resnt18"), ("--config", "nowhere.toml"), ("--weights", "a", "--init-from", "b")],
+)
+def test_wrong_settings_import_nothing_heavy(tmp_path, arguments):
+    code, modules = run(tmp_path, "train", "--data", "nowhere", *arguments)
+    assert code == 2
+    assert not modules & HEAVY
+
+
+@pytest.mark.parametrize("arguments", [("config", "show"), ("config", "show", "train"), ("config", "schema")])
+def test_config_imports_nothing_heavy(tmp_path, arguments):
+    code, modules = run(tmp_path, *arguments)
+    assert code == 0
+    assert not modules & HEAVY
