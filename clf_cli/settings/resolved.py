@@ -30,6 +30,19 @@ class Resolved:
         return self.origin.get(path) == COMMAND_LINE
 
 
+def left_aside(resolved: Resolved, fixed: Mapping[str, Any]) -> tuple[str, ...]:
+    """One line for each setting of `fixed` (`model.arch` to the model's own value) that a file or variable sets
+    otherwise: a command on a model takes it from the model. `auto` and what is not set agree with any value."""
+    tables = dict(resolved.settings)
+    lines = []
+    for path, own in fixed.items():
+        section, _, key = path.partition(".")
+        value = dict(tables[section])[key]
+        if path in resolved.origin and not resolved.given(path) and value not in (own, "auto", None):
+            lines.append(f"Not used: {path} = {value} ({resolved.origin[path]}). The model has {own}.")
+    return tuple(lines)
+
+
 def to_toml(settings: Settings, origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
     """TOML of the settings in `paths` (default: all), each with its source. None is left out, it is always a default;
     what a repeat must not take over (name, resume, init_from) stands as a comment."""

@@ -7,10 +7,13 @@ import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from clf_cli.cli.console import progress, publish, say, start_logging, warn, write_line
+from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.errors import RunError
+from clf_cli.values.labels import Labels
 from clf_cli.values.report import Report
 
 
@@ -36,6 +39,15 @@ def test_json_is_one_document_on_stdout_and_nan_is_null(capsys):
     document = json.loads(captured.out)
     assert document["kind"] == "confusion"
     assert document["result"] == {"values": [1.0, None], "label": "ü"}
+    assert captured.err == ""
+
+
+def test_a_table_in_a_pipe_is_not_cut_to_a_terminals_width(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    labels = Labels(tuple(f"class {number}" for number in range(10)))
+    publish(Report(ConfusionResult(labels, np.eye(10, dtype=np.int64) * 1000)), as_json=False)
+    captured = capsys.readouterr()
+    assert 80 < max(len(line) for line in captured.out.splitlines()) <= 200
     assert captured.err == ""
 
 

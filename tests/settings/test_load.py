@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clf_cli.errors import UsageError
 from clf_cli.settings.load import Resolved, read_settings, resolve, to_toml
+from clf_cli.settings.resolved import left_aside
 from clf_cli.settings.root import COMMANDS, Settings, all_settings
 from clf_cli.settings.sections import AugmentSection, DataSection, ModelSection, SynthSection, TrainSection
 
@@ -147,6 +148,24 @@ def test_a_home_folder_is_expanded_in_files_and_variables(monkeypatch):
     monkeypatch.setenv("USERPROFILE", "/home/ada")
     toml('[data]\nroot = "~/flowers"\n')
     assert resolve("train", {}).settings.data.root == Path("/home/ada/flowers")
+
+
+def test_what_a_model_fixes_is_left_aside_with_a_line(monkeypatch):
+    toml('[model]\narch = "resnet50"\nimage_size = 96\ninterpolation = "auto"\n')
+    monkeypatch.setenv("CLF_MODEL__CROP_SHARE", "0.9")
+    fixed = {
+        "model.arch": "resnet18",
+        "model.image_size": 96,
+        "model.interpolation": "bicubic",
+        "model.crop_share": 1.0,
+    }
+    assert left_aside(resolve("confusion", {}), fixed) == (
+        "Not used: model.arch = resnet50 (clf.toml). The model has resnet18.",
+        "Not used: model.crop_share = 0.9 (CLF_MODEL__CROP_SHARE). The model has 1.0.",
+    )
+    Path("clf.toml").unlink()
+    monkeypatch.delenv("CLF_MODEL__CROP_SHARE")
+    assert left_aside(resolve("confusion", {}), fixed) == ()  # defaults say nothing
 
 
 # Resuming
