@@ -121,28 +121,31 @@ class _Fitting:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if len(self.result.labels) <= MATRIX_CLASSES:
-            matrix = _matrix(self.result)
-            if Measurement.get(console, options.update(width=10_000), matrix).maximum <= options.max_width:
-                yield matrix
-                return
-        yield _pairs(self.result)
-        yield _worst(self.result)
+            for by_index in (False, True):
+                matrix = _matrix(self.result, by_index)
+                if Measurement.get(console, options.update(width=10_000), matrix).maximum <= options.max_width:
+                    yield Text("rows true, columns predicted", style="dim")
+                    yield matrix
+                    return
+        yield from (lists for lists in (_pairs(self.result), _worst(self.result)) if lists.row_count)
 
 
-def _matrix(result: ConfusionResult) -> Table:
+def _matrix(result: ConfusionResult, by_index: bool) -> Table:
+    """Columns are headed by names, or by the indices that then stand before the names of the rows."""
     names = [label(name, 24) for name in result.labels]
-    short = all(len(name) <= 4 for name in names)
-    matrix = Table(title="rows true, columns predicted", title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    matrix = Table(padding=(0, 1, 0, 0), pad_edge=False) if by_index else Table()
     matrix.add_column("true")
     for index, name in enumerate(names):
-        matrix.add_column(Text(name if short else str(index)), justify="right")
-    matrix.add_column("recall", justify="right")
+        matrix.add_column(Text(str(index) if by_index else name), justify="right", no_wrap=True)
+    matrix.add_column("recall", justify="right", no_wrap=True)
     for index, (name, counts) in enumerate(zip(names, result.counts.tolist(), strict=True)):
         cells = [
             Text(str(count) if count else "·", style=_style(count, index == column))
             for column, count in enumerate(counts)
         ]
-        matrix.add_row(Text(name if short else f"{index} {name}"), *cells, percent(float(result.shares[index, index])))
+        matrix.add_row(
+            Text(f"{index} {name}" if by_index else name), *cells, percent(float(result.shares[index, index]))
+        )
     return matrix
 
 

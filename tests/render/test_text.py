@@ -1,0 +1,35 @@
+import pytest
+
+from clf_cli.render.text import counted, decimal, label, percent, shorten
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", "(empty)"),
+        ("00", "00"),
+        ("a\nb\tc", "a b c"),
+        ("x" * 50, "x" * 39 + "…"),
+        ("日本", "日本"),
+        ("\n", "'\\n'"),
+    ],
+)
+def test_label(name, shown):
+    assert label(name) == shown
+
+
+def test_labels_of_blanks_do_not_vanish():
+    assert label(" ") == "' '"
+
+
+def test_numbers():
+    assert percent(0.9324) == "93.2 %"
+    assert percent(float("nan")) == decimal(float("nan")) == "–"
+    assert decimal(1.25, 1) == "1.2"
+    assert [counted(1, "image"), counted(1024, "image"), counted(2, "class")] == [
+        "1 image",
+        "1,024 images",
+        "2 classes",
+    ]
+    assert shorten("abc", 3) == "abc"
+    assert shorten("ab cd", 4) == "ab…"
