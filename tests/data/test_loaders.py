@@ -1,4 +1,5 @@
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -254,6 +255,14 @@ def test_a_file_that_broke_after_the_scan_stops_the_work_and_is_named(dataset, t
     assert "Traceback" not in caught.value.message
     assert caught.value.hint is not None
     assert str(tmp_path) in caught.value.hint
+
+
+def test_images_travel_to_processes_that_start_afresh(dataset):
+    """Where workers are not forks of this process, they get the images pickled."""
+    images = loader_of(dataset).dataset
+    copy = pickle.loads(pickle.dumps(images))
+    for draw in (Draw(3, 1), Draw(0, 0, 2)):
+        assert torch.equal(copy[draw][0], images[draw][0])
 
 
 def test_a_draw_is_its_key():
