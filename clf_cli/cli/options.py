@@ -21,7 +21,8 @@ ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="Run folder, checkpoint or .onnx file.", show_default=False)
 ]
 SplitOption = Annotated[
-    Literal["train", "val", "test", "all"], typer.Option("--split", help="Images to look at.", show_default=True)
+    Literal["train", "val", "test", "all"],
+    typer.Option("--split", metavar="SPLIT", help="Images to look at: train, val, test or all."),
 ]
 _Config = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings file instead of ./clf.toml.")
