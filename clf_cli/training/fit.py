@@ -14,6 +14,8 @@ from torch import nn
 from clf_cli.errors import ExportError, RunError
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
+from clf_cli.settings.resolved import ONE_START
+from clf_cli.settings.root import Settings
 from clf_cli.training.callbacks.checkpoints import Checkpoints
 from clf_cli.training.callbacks.confusion import ConfusionCallback
 from clf_cli.training.callbacks.freeze import FreezeBody
@@ -95,8 +97,7 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitte
     if settings.callbacks.checkpoints:
         callbacks.append(keeper(start, scores, [c for c in callbacks if isinstance(c, Ema)]))
     trainer = build_trainer(start, callbacks)
-    _run(
-        start,
+    told_memory(
         lambda: trainer.fit(
             module,
             feed.train_loader,
@@ -104,6 +105,8 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitte
             ckpt_path=start.checkpoint,
             weights_only=None if start.checkpoint is None else True,
         ),
+        start.compute.device,
+        settings.optim.batch_size,
     )
     return Fitted(scores, publication, pictures, timing, any(callback.stopped_epoch for callback in stopping))
 
@@ -177,7 +180,7 @@ def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints
                 arch=start.settings.model.arch,
                 labels=start.dataset.labels,
                 preprocess=start.preprocess,
-                settings=start.settings.model_dump(mode="json"),
+                settings=stored_settings(start.settings),
                 score=score_of(row, section.monitor, scored_weights(start)),
                 scored_weights=scored_weights(start),
                 epoch=epoch,
@@ -190,6 +193,15 @@ def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints
         start.run, scores, payload, section.monitor, section.checkpoint_every, start.settings.optim.accumulate
     )
     return keeper.scored_by(*averages)
+
+
+def stored_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, without those that only say where a run began."""
+    plain = settings.model_dump(mode="json")
+    for path in ONE_START:
+        section, _, key = path.partition(".")
+        plain[section][key] = None
+    return plain
 
 
 def score_of(row: Row | None, monitor: str, weights: Weights) -> Score | None:
@@ -235,15 +247,15 @@ def _tracker(start: Start) -> TensorBoardLogger | bool:
         raise ExportError("The tracker tensorboard is not installed.", "pip install 'clf-cli[tensorboard]'") from error
 
 
-def _run(start: Start, train: Callable[[], None]) -> None:
-    """Turns what a full memory or disk raises into errors that name the next step."""
-    batch = start.settings.optim.batch_size
-    hint = f"Lower --batch-size (now {batch}; --accumulate keeps the effective size), --image-size or --workers."
+def told_memory(train: Callable[[], object], device: str, batch_size: int) -> None:
+    """Runs `train`; running out of memory becomes a RunError (exit 6) that names the flag to lower."""
+    message = f"Out of memory on {device} at batch size {batch_size}."
+    hint = "Lower --batch-size (--accumulate keeps the effective one), --image-size or --workers."
     try:
         train()
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunError(f"Out of memory on {start.compute.device} at batch size {batch}.", hint) from error
-    except RuntimeError as error:
+        raise RunError(message, hint) from error
+    except RuntimeError as error:  # what torch's CPU allocator raises
         if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
             raise
-        raise RunError(f"Out of memory at batch size {batch}.", hint) from error
+        raise RunError(message, hint) from error

@@ -25,6 +25,7 @@ class ProgressCallback(L.Callback):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._read = 0.0
+        self._said: EpochScores | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._watcher.console is None:
@@ -56,9 +57,8 @@ class ProgressCallback(L.Callback):
             self._bar.update(self._task, description=description, state=state)
             self._read = time.monotonic()
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self._scores.latest is not None:
-            self._watcher.say(epoch_line(self._scores.latest, self._epochs, self._timing))
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._say_epoch()
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._close()
@@ -66,7 +66,15 @@ class ProgressCallback(L.Callback):
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self._close()
 
+    def _say_epoch(self) -> None:
+        """Says an epoch once its checkpoint is on the disk: what was said is not lost when the process dies."""
+        scored = self._scores.latest
+        if scored is not None and scored is not self._said:
+            self._said = scored
+            self._watcher.say(epoch_line(scored, self._epochs, self._timing))
+
     def _close(self) -> None:
+        self._say_epoch()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -1,0 +1,179 @@
+"""Runs that are killed or stopped and resumed equal the run that was left alone, bit for bit."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from clf_cli.__main__ import main
+from clf_cli.values.run_dir import RunDir
+from tests.running import Clf, start_clf, train_arguments
+
+EPOCHS = 4
+MORE = (
+    *("--epochs", str(EPOCHS), "--batch-size", "8", "--no-export", "--no-samples", "--no-history", "--no-confusion"),
+    *("--augment", "ocr", "--mixup", "0.2", "--drop-rate", "0.1", "--balance", "sampler"),
+)
+
+
+@pytest.fixture(scope="module")
+def whole_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """The run that nothing happened to; it keeps a checkpoint every three steps of its eight-step epochs."""
+    out = tmp_path_factory.mktemp("whole")
+    assert main(train_arguments(tiny_dataset, out, "run", *MORE, "--checkpoint-every", "3")) == 0
+    return RunDir(out / "run")
+
+
+def end_state(run: RunDir) -> dict[str, Any]:
+    """Everything that the last epoch left: weights, average, optimiser, scheduler, counters, scores."""
+    checkpoint: dict[str, Any] = torch.load(run.last, weights_only=True)
+    for name in ("callbacks", "clf"):  # paths and ids
+        checkpoint.pop(name)
+    checkpoint["metrics"] = run.metrics.read_text()
+    return checkpoint
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Paths of the values that are not equal to the last bit."""
+    if isinstance(one, torch.Tensor):
+        if not (one.dtype == other.dtype and torch.equal(one, other)):
+            yield path
+    elif isinstance(one, dict):
+        for key in one.keys() | other.keys():
+            yield from differences(one.get(key), other.get(key), f"{path}/{key}")
+    elif isinstance(one, (list, tuple)):
+        for index, (mine, theirs) in enumerate(zip(one, other, strict=True)):
+            yield from differences(mine, theirs, f"{path}/{index}")
+    elif one != other:
+        yield path
+
+
+def run_until(line: str, data: Path, out: Path, number: signal.Signals, *more: str) -> tuple[RunDir, int, str]:
+    """Starts a run in a process of its own and sends it a signal once it has said `line`."""
+    process = start_clf(train_arguments(data, out, "run", *MORE, *more), cwd=out)
+    assert process.stderr is not None
+    said = []
+    for text in process.stderr:
+        said.append(text)
+        if line in text:
+            process.send_signal(number)
+            break
+    try:
+        _, rest = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return RunDir(out / "run"), process.returncode, "".join(said) + rest
+
+
+def test_killed_after_an_epoch_and_resumed(clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
+    run, code, _ = run_until("epoch 2/4", tiny_dataset, tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert run.metrics.read_text() != whole_run.metrics.read_text()
+    resumed = clf("train", "--resume", run.root)
+    assert resumed.code == 0, resumed.stderr
+    assert not list(differences(end_state(whole_run), end_state(run)))
+
+
+@pytest.mark.parametrize("step", [3, 12])
+def test_resumed_in_mid_epoch(clf: Clf, whole_run: RunDir, tmp_path: Path, step: int) -> None:
+    copy = RunDir(tmp_path / "run")
+    shutil.copytree(whole_run.root, copy.root)
+    before = end_state(whole_run)
+    for path in (copy.last, copy.previous, copy.best, copy.metrics):
+        path.unlink()
+    record = copy.run_json.read_text()
+    copy.run_json.write_text(record.replace('"finished"', '"running"'))
+    resumed = clf("train", "--resume", copy.step_checkpoint(step))
+    assert resumed.code == 0, resumed.stderr
+    assert not list(differences(before, end_state(copy)))
+    assert not list(differences(*(torch.load(run.best, weights_only=True) for run in (whole_run, copy))))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_by_a_signal_it_saves_first_and_goes_on_exactly(
+    clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    run, returned, said = run_until("epoch 1/4", tiny_dataset, tmp_path, number)
+    assert returned == code, said
+    assert f"clf train --resume {run.root}" in said
+    assert '"interrupted"' in run.run_json.read_text()
+    resumed = clf("train", "--resume", run.root)
+    assert resumed.code == 0, resumed.stderr
+    assert not list(differences(end_state(whole_run), end_state(run)))
+
+
+def test_workers_change_nothing(clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
+    done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *MORE, "--workers", "1", "--epochs", "4"))
+    assert done.code == 0, done.stderr
+    assert RunDir(tmp_path / "run").metrics.read_text() == whole_run.metrics.read_text()
+
+
+def test_a_finished_run_has_nothing_to_do(clf: Clf, whole_run: RunDir) -> None:
+    before = whole_run.last.read_bytes()
+    done = clf("train", "--resume", whole_run.root)
+    assert done.code == 0
+    assert "--epochs" in done.stderr
+    assert whole_run.last.read_bytes() == before
+
+
+def test_more_epochs_extend_a_run_and_it_is_recorded(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:
+    copy = RunDir(tmp_path / "run")
+    shutil.copytree(whole_run.root, copy.root)
+    done = clf("train", "--resume", copy.root, "--epochs", "5")
+    assert done.code == 0, done.stderr
+    assert len(copy.metrics.read_text().splitlines()) == 1 + 5
+    assert '"extended_from": 4' in copy.run_json.read_text()
+
+
+def test_a_flag_that_would_change_the_run_is_refused(clf: Clf, whole_run: RunDir) -> None:
+    done = clf("train", "--resume", whole_run.root, "--lr", "0.5")
+    assert done.code == 2
+    assert "optim.lr" in done.stderr
+    assert "--init-from" in done.stderr
+
+
+def test_a_best_checkpoint_cannot_be_resumed_but_starts_a_run(
+    clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    refused = clf("train", "--resume", whole_run.best)
+    assert refused.code == 4
+    assert "--init-from" in refused.stderr
+    started = clf(
+        *train_arguments(tiny_dataset, tmp_path, "next", "--epochs", "1", "--no-export", "--lr", "1e-6"),
+        *("--init-from", whole_run.best),
+    )
+    assert started.code == 0, started.stderr
+    assert "Started from" in started.stderr
+
+
+def test_a_broken_last_falls_back_to_the_one_before(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:
+    copy = RunDir(tmp_path / "run")
+    shutil.copytree(whole_run.root, copy.root)
+    copy.run_json.write_text(copy.run_json.read_text().replace('"finished"', '"running"'))
+    copy.last.write_bytes(copy.last.read_bytes()[:5000])
+    resumed = clf("train", "--resume", copy.root)
+    assert resumed.code == 0, resumed.stderr
+    assert "prev.ckpt" in resumed.stderr
+    assert not list(differences(end_state(whole_run), end_state(copy)))
+
+
+def test_changed_data_are_not_trained_on(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(tiny_dataset, data)
+    run, _, _ = run_until("epoch 1/4", data, tmp_path, signal.SIGKILL)
+    shutil.copyfile(data / "train" / "red" / "01.png", data / "train" / "red" / "00.png")
+    done = clf("train", "--resume", run.root)
+    assert done.code == 3
+    assert "--init-from" in done.stderr
+
+
+def test_what_is_not_a_run(clf: Clf, tmp_path: Path) -> None:
+    done = clf("train", "--resume", tmp_path)
+    assert done.code == 4
+    assert str(tmp_path) in done.stderr
