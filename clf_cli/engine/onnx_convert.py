@@ -1,6 +1,7 @@
 """A network in memory to one ONNX file that holds the same answers, its contract, and nothing about this machine."""
 
 import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -15,8 +16,6 @@ from clf_cli import __version__
 from clf_cli.engine.onnx_graph import BATCH_AXIS, GraphFacts, graph_facts, graph_problems
 from clf_cli.errors import ClfError, ExportError
 from clf_cli.values.contract import Contract
-
-_CHATTY = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
 
 
 def write_onnx(network: nn.Module, contract: Contract, opset: int, path: Path) -> GraphFacts:
@@ -87,18 +86,16 @@ def _make_ours(model: Any, contract: Contract) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's deprecation warnings and log lines are about its own code: nothing that a person can act on."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
+    """The exporter's deprecation warnings, log lines and printed graphs are about its own code, for no user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    nowhere = io.StringIO()
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    finally:
+        logging.disable(before)
 
 
 def strip_foreign_metadata(source: Path, target: Path, metadata: dict[str, str]) -> None:

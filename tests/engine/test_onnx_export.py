@@ -6,66 +6,27 @@ import json
 import resource
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from clf_cli import __version__
 from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
 from clf_cli.engine.onnx_golden import GoldenImage, read_golden
 from clf_cli.errors import ExportError, ModelError, RunError, UsageError
-from clf_cli.models.build import build_network
-from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
-from clf_cli.models.compute import Compute
+from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_logits, read_contract
 from clf_cli.settings.sections import ExportSection
 from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
-from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import files_beside
-from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.run_dir import RunDir
+from tests.onnx_models import COMPUTE, FACTS, LABELS, without_ema, write_checkpoint
 
-LABELS = Labels(("", "0", "00", "7", "grün"))
-COMPUTE = Compute("cpu", 1, 0, "fp32", 0, True, False)
 SECTION = ExportSection()
-
-
-def random_state(arch, classes, seed):
-    """Random weights with batch-norm statistics and scales that let every branch count."""
-    torch.manual_seed(seed)
-    network = build_network(arch, classes, image_size=(32, 32))
-    for name, value in network.state_dict().items():
-        if name.endswith("running_var"):
-            value.uniform_(0.5, 2.0)
-        elif name.endswith("running_mean") or (value.ndim == 1 and name.endswith("bias")):
-            value.normal_(0, 0.2)
-        elif value.ndim == 1 and value.is_floating_point():
-            value.uniform_(0.7, 1.3)
-    return {f"network.{name}": value for name, value in network.state_dict().items()}
-
-
-def write_checkpoint(path, arch="test_efficientnet", live=True):
-    facts = CheckpointFacts(
-        arch=arch,
-        labels=LABELS,
-        preprocess=Preprocess(32, 32),
-        settings={},
-        score=Score("val/acc_top1", "val", 0.75, "ema" if live else "live"),
-        scored_weights="ema" if live else "live",
-        epoch=3,
-        run_id="0123456789ab",
-        data_fingerprint="sha256:00",
-    )
-    data = {"state_dict": random_state(arch, len(LABELS), 0), "global_step": 7, "clf": clf_payload(facts)}
-    if live:
-        data["current_model_state"] = random_state(arch, len(LABELS), 1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(data, path)
-    return path
 
 
 def digest(path):
@@ -191,7 +152,8 @@ class TestAgain:
 class TestTransformer:
     def test_outside_a_run(self, tmp_path):
         """Attention, another opset, companions with the file's own stem, and no EMA."""
-        checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", arch="test_vit", live=False))
+        facts = without_ema(replace(FACTS, arch="test_vit"))
+        checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", facts))
         files = export_target(checkpoint, None, None)
         result = export_checkpoint(checkpoint, files, ExportSection(opset=20), golden_images()[:2], COMPUTE)
         assert sorted(path.name for path in tmp_path.iterdir()) == [

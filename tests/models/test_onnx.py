@@ -1,0 +1,125 @@
+"""ONNX files as classifiers: what is read from them, and what is refused."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from clf_cli.errors import ModelError
+from clf_cli.models.onnx import onnx_classifier, onnx_logits, read_contract
+from clf_cli.values.contract import CONTRACT_KEY
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+from tests.onnx_models import CONTRACT, linear, write_onnx_file
+
+
+def contract_json(**changes):
+    return {CONTRACT_KEY: json.dumps({**CONTRACT.to_json(), **changes})}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 32])
+def test_logits(tmp_path, count):
+    path = write_onnx_file(tmp_path / "übung model.onnx")
+    logits, contract = onnx_logits(path, threads=1)
+    images = np.random.default_rng(count).standard_normal((count, 3, 8, 12), dtype=np.float32)
+    answer = logits(images)
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer, linear()(images), atol=1e-5)
+    assert contract == read_contract(path) == CONTRACT
+
+
+def test_classifier_is_what_the_contract_says(tmp_path):
+    classifier = onnx_classifier(write_onnx_file(tmp_path / "model.bin"))
+    assert (classifier.labels, classifier.preprocess) == (CONTRACT.labels, CONTRACT.preprocess)
+    assert (classifier.run, classifier.ref.path) == (None, "model.bin")
+
+
+def test_never_imports_torch(tmp_path):
+    path = write_onnx_file(tmp_path / "model.onnx")
+    code = (
+        "import sys; from pathlib import Path; from clf_cli.models.onnx import onnx_logits; "
+        f"onnx_logits(Path({str(path)!r})); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+class TestRefused:
+    def refused(self, path, *words, capfd=None):
+        with pytest.raises(ModelError) as caught:
+            onnx_logits(path)
+        assert caught.value.exit_code == 4
+        for word in (*words, path.name):
+            assert word in caught.value.message
+        assert caught.value.hint
+
+    def test_no_such_file(self, tmp_path):
+        self.refused(tmp_path / "model.onnx", "no file")
+
+    def test_folder(self, tmp_path):
+        self.refused(tmp_path, "is a folder")
+
+    @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n" * 40, b"{}"])
+    def test_not_onnx(self, tmp_path, content, capfd):
+        path = tmp_path / "model.onnx"
+        path.write_bytes(content)
+        self.refused(path, "not an ONNX file", f"{len(content):,} bytes")
+        assert capfd.readouterr() == ("", "")
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+    def test_truncated(self, tmp_path, share, capfd):
+        path = write_onnx_file(tmp_path / "model.onnx", linear(5))
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+        self.refused(path, "bytes")
+        assert capfd.readouterr() == ("", "")
+
+    def test_weights_elsewhere_that_are_gone(self, tmp_path, capfd):
+        path = write_onnx_file(tmp_path / "model.onnx")
+        model = onnx.load(path)
+        big = numpy_helper.from_array(np.zeros((3, 5), np.float32), "weights")
+        model.graph.initializer[1].CopyFrom(big)
+        onnx.save(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
+        (tmp_path / "model.onnx.data").unlink()
+        self.refused(path, "cannot be opened")
+        assert capfd.readouterr() == ("", "")
+
+    def test_other_tools_file(self, tmp_path):
+        self.refused(write_onnx_file(tmp_path / "model.onnx", contract=None), "was not exported by clf", CONTRACT_KEY)
+
+    def test_newer_contract(self, tmp_path):
+        path = write_onnx_file(tmp_path / "model.onnx", metadata=contract_json(version=2))
+        self.refused(path, "contract version 2", "reads version 1")
+
+    def test_lacking_key(self, tmp_path):
+        data = CONTRACT.to_json()
+        del data["labels"]
+        self.refused(write_onnx_file(tmp_path / "a.onnx", metadata={CONTRACT_KEY: json.dumps(data)}), "lacks", "labels")
+
+    def test_broken_json(self, tmp_path):
+        self.refused(write_onnx_file(tmp_path / "model.onnx", metadata={CONTRACT_KEY: "{"}), "cannot be read")
+
+    def test_label_count(self, tmp_path):
+        contract = replace(CONTRACT, labels=Labels(("a", "b")))
+        path = write_onnx_file(tmp_path / "model.onnx", contract=contract)
+        self.refused(path, "does not describe its graph", "[N, 2]", "[N, 5]")
+
+    def test_input_size(self, tmp_path):
+        other = replace(CONTRACT, preprocess=Preprocess(8, 8))
+        path = write_onnx_file(tmp_path / "model.onnx", metadata=other.metadata())
+        self.refused(path, "does not describe its graph", "[N, 3, 8, 8]", "[N, 3, 8, 12]")
+
+    def test_two_outputs(self, tmp_path):
+        path = write_onnx_file(tmp_path / "model.onnx")
+        model = onnx.load(path)
+        model.graph.output.append(helper.make_tensor_value_info("means", onnx.TensorProto.FLOAT, ["batch_size", 3]))
+        onnx.save(model, path)
+        self.refused(path, "does not describe its graph")
+
+    def test_probabilities(self, tmp_path):
+        path = write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, output="probabilities"))
+        self.refused(path, "does not describe its graph", "probabilities")

@@ -1,0 +1,138 @@
+"""ONNX files and checkpoints for tests: a two-node graph made in milliseconds, and a real network, untrained."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from clf_cli.models.build import build_network
+from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
+from clf_cli.models.classifier import Classifier
+from clf_cli.models.compute import Compute
+from clf_cli.values.contract import Contract, Score
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.run_dir import run_of
+
+LABELS = Labels(("", "0", "00", "7", "grün"))
+COMPUTE = Compute("cpu", 1, 0, "fp32", 0, True, False)
+CONTRACT = Contract(
+    labels=LABELS,
+    preprocess=Preprocess(8, 12),
+    arch="by-hand",
+    weights="live",
+    score=None,
+    run_id="0123456789ab",
+    data_fingerprint="sha256:00",
+    clf="0.1.0",
+)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logits = channel means x `weights` (3, C) + `bias` (C,): every channel, class and image counts."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        return images.mean(axis=(2, 3)) @ self.weights + self.bias
+
+    def classifier(self, contract: Contract = CONTRACT, path: Path = Path("best.ckpt")) -> Classifier:
+        """The reference, as if opened from a checkpoint."""
+        return Classifier(
+            logits=self,
+            labels=contract.labels,
+            preprocess=contract.preprocess,
+            arch=contract.arch,
+            weights=contract.weights,
+            score=contract.score,
+            run_id=contract.run_id,
+            data_fingerprint=contract.data_fingerprint,
+            path=path,
+            run=run_of(path),
+        )
+
+
+def linear(classes: int = len(LABELS), seed: int = 0) -> Linear:
+    rng = np.random.default_rng(seed)
+    return Linear(rng.normal(0, 3, (3, classes)).astype(np.float32), rng.normal(0, 0.3, classes).astype(np.float32))
+
+
+def write_onnx_file(
+    path: Path,
+    model: Linear | None = None,
+    contract: Contract | None = CONTRACT,
+    metadata: dict[str, str] | None = None,
+    batch: str | int = "batch_size",
+) -> Path:
+    """`model` as ONNX with the contract in its metadata (`metadata` instead, if given)."""
+    model = model or linear()
+    size = (contract or CONTRACT).preprocess
+    shape = [batch, 3, size.height, size.width]
+    graph = helper.make_graph(
+        [
+            helper.make_node("ReduceMean", ["input", "axes"], ["means"], keepdims=0),
+            helper.make_node("Gemm", ["means", "weights", "bias"], ["logits"]),
+        ],
+        "by_hand",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, model.weights.shape[1]])],
+        [
+            numpy_helper.from_array(np.array([2, 3]), "axes"),
+            numpy_helper.from_array(model.weights, "weights"),
+            numpy_helper.from_array(model.bias, "bias"),
+        ],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10, producer_name="clf")
+    props = metadata if metadata is not None else contract.metadata() if contract else {}
+    if props:
+        helper.set_model_props(proto, props)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(proto, path)
+    return path
+
+
+def random_state(arch: str, classes: int, seed: int) -> dict[str, torch.Tensor]:
+    """Random weights with batch-norm statistics and scales that let every branch count: timm starts with dead ones."""
+    torch.manual_seed(seed)
+    network = build_network(arch, classes, image_size=(32, 32))
+    for name, value in network.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 2.0)
+        elif name.endswith("running_mean") or (value.ndim == 1 and name.endswith("bias")):
+            value.normal_(0, 0.2)
+        elif value.ndim == 1 and value.is_floating_point():
+            value.uniform_(0.7, 1.3)
+    return {f"network.{name}": value for name, value in network.state_dict().items()}
+
+
+FACTS = CheckpointFacts(
+    arch="test_efficientnet",
+    labels=LABELS,
+    preprocess=Preprocess(32, 32),
+    settings={},
+    score=Score("val/acc_top1", "val", 0.75, "ema"),
+    scored_weights="ema",
+    epoch=3,
+    run_id="0123456789ab",
+    data_fingerprint="sha256:00",
+)
+
+
+def without_ema(facts: CheckpointFacts) -> CheckpointFacts:
+    return replace(facts, scored_weights="live", score=Score("val/acc_top1", "val", 0.75, "live"))
+
+
+def write_checkpoint(path: Path, facts: CheckpointFacts = FACTS) -> Path:
+    """A checkpoint as training writes best.ckpt; the averaged and the live weights are two random networks."""
+    classes = len(facts.labels)
+    data = {"state_dict": random_state(facts.arch, classes, 0), "global_step": 7, "clf": clf_payload(facts)}
+    if facts.scored_weights == "ema":
+        data["current_model_state"] = random_state(facts.arch, classes, 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(data, path)
+    return path
