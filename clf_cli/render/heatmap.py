@@ -15,7 +15,7 @@ from clf_cli.render.figures import INK, SCALE, Pixels
 
 _RIGHT = ("#d6e6f4", "#89bedc", "#3d8dc4", "#135fa7", "#08306b")  # ColorBrewer's Blues and Oranges, from a first tint
 _WRONG = ("#fee2c6", "#fdae6b", "#f57520", "#c94401", "#7f2704")  # on: a single error stays visible
-_UNMEASURED, _HATCH, _GRID, _UNMEASURED_THIN = (246, 246, 246), (222, 222, 222), (228, 231, 235), (205, 210, 216)
+_UNMEASURED, _HATCH, _GRID, _UNMEASURED_THIN = (246, 246, 246), (222, 222, 222), (228, 231, 235), (218, 222, 227)
 _GRID_FROM = 12  # pixels per cell
 _ENLARGED_BELOW = 4  # pixels per cell
 _ENLARGED_SHARE = 0.1  # of the true class's images

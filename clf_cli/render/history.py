@@ -85,6 +85,7 @@ def figure(result: HistoryResult, subject: str = "") -> Figure:
         )
         if title == "learning rate":
             axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=5))  # its labels are long
     return drawing
 
 
