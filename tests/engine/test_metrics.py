@@ -115,6 +115,9 @@ def test_calibration_error_of_bins_that_err_to_both_sides_does_not_cancel():
     confidences = np.array([0.6, 0.6, 0.9, 0.9])
     assert calibration_error(confidences, np.array([True, True, False, False])) == pytest.approx((0.4 + 0.9) / 2)
     assert calibration_error(np.array([1.0, 1.0]), np.array([True, True])) == 0.0
+    edge = 14 / 15  # a bin's lower edge is its own, so these two are in neighbouring bins
+    assert calibration_error(np.array([0.92, edge]), np.array([True, False])) == pytest.approx((0.08 + edge) / 2)
+    assert calibration_error(np.array([edge, 1.0]), np.array([True, False])) == pytest.approx(edge / 2)  # one bin
 
 
 def test_report_form():

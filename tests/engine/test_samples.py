@@ -61,6 +61,14 @@ def test_the_choice_is_the_same_in_every_epoch_and_another_with_another_seed():
     assert shown(0, epoch=1) != shown(1, epoch=1)
 
 
+def test_the_seed_picks_the_classes_and_the_images_of_each():
+    one_class = [choose_samples(PATHS, np.zeros(40, np.int64), LABELS, 5, seed).tolist() for seed in range(3)]
+    assert len({tuple(chosen) for chosen in one_class}) == 3
+    many = Labels(tuple(f"c{i:02d}" for i in range(40)))
+    few_of_many = [choose_samples(PATHS, np.arange(40), many, 5, seed).tolist() for seed in range(3)]
+    assert len({tuple(chosen) for chosen in few_of_many}) == 3
+
+
 def test_what_was_predicted():
     scores = np.array([[9, 0, 0, 0], [0, 0, 9, 0]], np.float32)
     result = sample_predictions(Predictions(("a.jpg", "b.jpg"), np.array([0, 1]), scores, LABELS))
