@@ -1,0 +1,113 @@
+"""Every concern is one function: what its callback wrote for the best epoch is what its command says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clf_cli.data.dataset import load_run_dataset
+from clf_cli.engine.metrics import metrics
+from clf_cli.engine.model_info import model_info
+from clf_cli.engine.predict import predict
+from clf_cli.engine.sampler import SamplerResult
+from clf_cli.engine.samples import sample_predictions
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.models.classifier import open_classifier
+from clf_cli.models.network import load_network
+from clf_cli.settings.load import read_settings
+from clf_cli.values.predictions import Predictions, ties
+from clf_cli.values.report import plain
+from clf_cli.values.run_dir import RunDir
+from tests.running import Clf
+
+
+def stored(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text())
+    return report
+
+
+def predictions_of(run: RunDir, model: Path) -> Predictions:
+    """A fresh evaluation of a file on the run's val split."""
+    classifier = open_classifier(model)
+    dataset = load_run_dataset(run, read_settings(run.settings).data, classifier.labels)
+    return predict(classifier, dataset, "val")
+
+
+def test_confusion(clf: Clf, tiny_run: RunDir) -> None:
+    before = stored(tiny_run.report("confusion"))
+    done = clf("confusion", tiny_run.root, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == before
+
+
+def test_confusion_of_the_best_epoch_as_the_run_kept_it(clf: Clf, tiny_run: RunDir) -> None:
+    best = stored(tiny_run.report("train"))["result"]["best_epoch"]
+    done = clf("confusion", tiny_run.root, "--epoch", best, "--json")
+    assert json.loads(done.stdout)["result"] == stored(tiny_run.report("confusion"))["result"]
+
+
+@pytest.mark.parametrize("model", ["checkpoints/best.ckpt", "export/model.onnx"])
+def test_run_checkpoint_and_onnx_count_the_same(clf: Clf, tiny_run: RunDir, model: str) -> None:
+    done = clf("confusion", tiny_run.root / model, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout)["result"] == stored(tiny_run.report("confusion"))["result"]
+
+
+def test_dataset(clf: Clf, tiny_run: RunDir, tiny_dataset: Path) -> None:
+    done = clf("inspect-dataset", tiny_dataset, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == stored(tiny_run.report("dataset"))
+
+
+def test_metrics_belong_to_the_best_checkpoint(tiny_run: RunDir) -> None:
+    fresh = plain(metrics(predictions_of(tiny_run, tiny_run.best)).to_result())
+    assert fresh == stored(tiny_run.report("metrics"))["result"]
+
+
+def test_the_stored_score_is_what_a_fresh_evaluation_gives(tiny_run: RunDir) -> None:
+    for path in (tiny_run.best, *tiny_run.top.iterdir()):
+        score = read_checkpoint(path).score
+        assert score is not None
+        assert metrics(predictions_of(tiny_run, path)).acc_top1 == score.value
+        if path != tiny_run.best:
+            assert path.stem.endswith(f"{score.value:.4f}")
+
+
+def test_the_onnx_file_scores_what_the_best_checkpoint_scored(tiny_run: RunDir) -> None:
+    ours, shipped = predictions_of(tiny_run, tiny_run.best), predictions_of(tiny_run, tiny_run.onnx)
+    assert ours.paths == shipped.paths
+    assert ((ours.predicted == shipped.predicted) | ties(ours.logits)).all()
+    assert metrics(shipped).loss == pytest.approx(metrics(ours).loss, abs=1e-5)
+
+
+def test_samples(tiny_run: RunDir) -> None:
+    fresh = sample_predictions(predictions_of(tiny_run, tiny_run.best), count=16)
+    assert plain(fresh.to_result()) == stored(tiny_run.report("samples"))["result"]
+
+
+def test_model_info(tiny_run: RunDir) -> None:
+    checkpoint = read_checkpoint(tiny_run.best)
+    network, _ = load_network(checkpoint)
+    fresh = model_info(network, checkpoint.preprocess, checkpoint.labels)
+    assert plain(fresh.to_result()) == stored(tiny_run.report("model_info"))["result"]
+
+
+def test_sampler_draws_every_image_once_without_balance(tiny_run: RunDir) -> None:
+    result = stored(tiny_run.epoch(2) / "sampler.json")["result"]
+    assert result["drawn"] == result["expected"] == [20, 20, 20]
+    assert result["epoch"] == 2
+    assert SamplerResult.kind == stored(tiny_run.report("sampler"))["kind"]
+
+
+def test_history_has_a_point_per_epoch(tiny_run: RunDir) -> None:
+    result = stored(tiny_run.report("history"))["result"]
+    assert [int(line.split(",")[0]) for line in tiny_run.metrics.read_text().splitlines()[1:]] == [1, 2]
+    assert len(result["columns"]["val/loss"]) == 2
+
+
+def test_validate_onnx_says_yes(clf: Clf, tiny_run: RunDir, tiny_dataset: Path) -> None:
+    for data in ((), ("--data", tiny_dataset)):
+        done = clf("validate-onnx", tiny_run.onnx, *data, "--json")
+        assert done.code == 0, done.stderr
+        assert json.loads(done.stdout)["kind"] == "onnx_check"
