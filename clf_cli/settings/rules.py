@@ -25,6 +25,10 @@ def conflicts(settings: Settings) -> tuple[str, ...]:
             f"--warmup-epochs {optim.warmup_epochs} is more than --epochs {optim.epochs}: the warm-up would never end.",
         ),
         (
+            settings.export.enabled and not settings.callbacks.checkpoints,
+            "--no-checkpoints leaves no weights to export: add --no-export.",
+        ),
+        (
             synth.like is not None and synth.target < synth.below,
             f"--target {synth.target} is less than --below {synth.below}: classes that need images would get none.",
         ),

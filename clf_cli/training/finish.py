@@ -124,12 +124,16 @@ def _draw_epoch(start: Start, fitted: Fitted, feed: Feed, scored: EpochScores, p
     folder, switches = start.run.epoch(scored.epoch), start.settings.callbacks
     if switches.confusion:
         counts = confusion(predictions)
-        _draw(fitted, folder / "confusion.png", lambda path: confusion_callback.draw(counts, path))
+        _draw(fitted, folder / "confusion.png", lambda path: confusion_callback.draw(counts, path, scored.epoch))
         if scored is fitted.scores.best_scores:
             _copy(folder / "confusion.png", start.run.report("confusion", ".png"))
     if switches.samples:
         grid = sample_predictions(predictions, switches.sample_count)
-        _draw(fitted, folder / "samples.png", lambda path: samples_callback.draw(grid, feed.thumbnails, path))
+        _draw(
+            fitted,
+            folder / "samples.png",
+            lambda path: samples_callback.draw(grid, feed.thumbnails, path, scored.epoch),
+        )
         if scored is fitted.scores.best_scores:
             _copy(folder / "samples.png", start.run.report("samples", ".png"))
 

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
+from clf_cli.engine.history import lower_is_better
 from clf_cli.errors import ExportError, RunError
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
@@ -34,7 +35,7 @@ from clf_cli.training.module import ClassifierModule, StepSettings
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.schedule import StepPlan, lr_factor, plan_steps
-from clf_cli.training.scores import LOWER_IS_BETTER, Row, Scoreboard
+from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
 from clf_cli.values.contract import Score
@@ -147,7 +148,7 @@ def early_stopping(start: Start) -> list[EarlyStopping]:
     section = start.settings.train
     if not (start.settings.callbacks.early_stopping and section.val):
         return []
-    mode = "min" if section.monitor in LOWER_IS_BETTER else "max"
+    mode = "min" if lower_is_better(section.monitor) else "max"
     return [EarlyStopping(section.monitor, section.min_delta, section.patience, mode=mode, check_finite=False)]
 
 

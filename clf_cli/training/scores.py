@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from clf_cli.engine.history import lower_is_better
 from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.errors import RunError
 from clf_cli.training.module import ClassifierModule
@@ -28,7 +29,6 @@ COLUMNS = (
     "lr",
     "images",
 )
-LOWER_IS_BETTER = frozenset({"val/loss", "val/ece"})
 Row = dict[str, float]
 
 
@@ -57,7 +57,7 @@ def is_better(row: Row, best: Row | None, monitor: str) -> bool:
     """Whether `row` beats `best`. Equal values: the lower val loss wins, then the earlier epoch."""
     if best is None:
         return True
-    sign = -1.0 if monitor in LOWER_IS_BETTER else 1.0
+    sign = -1.0 if lower_is_better(monitor) else 1.0
     new, old = sign * row[monitor], sign * best[monitor]
     if math.isnan(new) or math.isnan(old):
         return math.isnan(old) and not math.isnan(new)

@@ -110,14 +110,15 @@ def require_val(dataset: Dataset, settings: Settings) -> None:
 
 
 def size_hint(dataset: Dataset, preprocess: Preprocess) -> tuple[str, ...]:
-    """A hint when the median train image is under half of the network's input."""
+    """A hint when the median train image is well under half of the network's input."""
     sides = sorted(max(file.width, file.height) for s in dataset.split("train") if (file := dataset.files[s.path]))
     median = sides[len(sides) // 2]
-    if median * 2 >= max(preprocess.height, preprocess.width):
+    smaller = max(32, (median * 2 + 31) // 32 * 32)
+    if smaller >= max(preprocess.height, preprocess.width):
         return ()
     return (
         f"The median image is {median} px on its long side and the input {preprocess.width} px: "
-        f"--image-size {max(32, (median * 2 + 31) // 32 * 32)} would train faster.",
+        f"--image-size {smaller} would train faster.",
     )
 
 

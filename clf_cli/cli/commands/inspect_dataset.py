@@ -14,7 +14,7 @@ from clf_cli.settings.sections import DataSection
 app = typer.Typer(add_completion=False)
 
 DataArgument = Annotated[
-    Path | None, typer.Argument(metavar="[DATA]", help="Folder or manifest, as --data.", show_default=False)
+    Path | None, typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False)
 ]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Checkpoint
 
+from clf_cli.engine.history import lower_is_better
 from clf_cli.training.checkpoint_io import save_checkpoint
-from clf_cli.training.scores import LOWER_IS_BETTER, Row, Scoreboard
+from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
 TOP = 3
@@ -59,7 +60,7 @@ class Checkpoints(Checkpoint):
         self._top = list(state_dict["top"])
 
     def _keep_scored(self, trainer: L.Trainer, pl_module: L.LightningModule, row: Row, is_best: bool) -> None:
-        sign = 1.0 if self._monitor in LOWER_IS_BETTER else -1.0
+        sign = 1.0 if lower_is_better(self._monitor) else -1.0
         kept = sorted([*self._top, row], key=lambda entry: (sign * entry[self._monitor], entry["val/loss"]))[:TOP]
         if not is_best and row not in kept:
             return

@@ -30,15 +30,15 @@ class ConfusionCallback(L.Callback):
         if scored.is_best:
             self._publication.publish(result, scored.predictions)
             write_counts(result, self._publication.run.report("confusion", ".csv"))
-        self._pictures.offer(folder / "confusion.png", lambda path: draw(result, path))
+        self._pictures.offer(folder / "confusion.png", lambda path: draw(result, path, scored.epoch))
 
 
-def draw(result: ConfusionResult, path: Path) -> None:
+def draw(result: ConfusionResult, path: Path, epoch: int) -> None:
     """Draws the matrix to a PNG file."""
     from clf_cli.render.confusion import figure  # matplotlib: only where something is drawn
     from clf_cli.render.figures import save_figure
 
-    save_figure(figure(result), path)
+    save_figure(figure(result, subject=f"val, epoch {epoch}"), path)
 
 
 def write_counts(result: ConfusionResult, path: Path) -> None:

@@ -37,12 +37,13 @@ class SamplesCallback(L.Callback):
         write_json(folder / "samples.json", self._publication.val_report(result, scored.predictions).to_json())
         if scored.is_best:
             self._publication.publish(result, scored.predictions)
-        self._pictures.offer(folder / "samples.png", lambda path: draw(result, self._thumbnails, path))
+        self._pictures.offer(folder / "samples.png", lambda path: draw(result, self._thumbnails, path, scored.epoch))
 
 
-def draw(result: SamplesResult, thumbnails: Thumbnails, path: Path) -> None:
+def draw(result: SamplesResult, thumbnails: Thumbnails, path: Path, epoch: int) -> None:
     """Draws the grid to a PNG file."""
     from clf_cli.render.figures import save_figure  # matplotlib: only where something is drawn
     from clf_cli.render.samples import figure
 
-    save_figure(figure(result, thumbnails([sample.path for sample in result.samples])), path)
+    pictures = thumbnails([sample.path for sample in result.samples])
+    save_figure(figure(result, pictures, subject=f"val, epoch {epoch}"), path)
