@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import IO, Any
 
 from clf_cli.errors import RunError
 
+_INNERMOST = re.compile(r"\[\n[^\[\]{}]*\]")
 TEMP_SUFFIX = ".clf-tmp"
 
 
@@ -46,7 +48,16 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Strict JSON: a NaN that was not turned into null is a bug and raises ValueError."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any) -> str:
+    """Indented JSON with every innermost list on one line: a 1,000-class matrix would else have a million lines.
+
+    Line breaks inside strings are escaped, so only those of the layout are joined. Raises ValueError for a NaN.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    return _INNERMOST.sub(lambda found: re.sub(r"\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
 
 
 def unwritable(path: Path, error: BaseException) -> RunError:

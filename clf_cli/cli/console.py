@@ -1,6 +1,5 @@
 """Results go to stdout, everything else to stderr. The log level is the only state: --quiet and --verbose set it."""
 
-import json
 import logging
 import os
 import sys
@@ -56,7 +55,7 @@ def warn(text: str) -> None:
 def publish(report: "Report", as_json: bool) -> None:
     """The report on stdout: one JSON document, or the table that render/<kind>.py makes of it."""
     if as_json:
-        write_line(json.dumps(report.to_json(), ensure_ascii=False, indent=2, allow_nan=False))
+        write_line(json_text(report.to_json()))
         return
     table = import_module(f"clf_cli.render.{report.kind}").table(report.result)
     console = Console()
