@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from clf_cli.errors import ClfError, RunError, UsageError
+from clf_cli.files import json_text
 from clf_cli.values.progress import Advance, silent
 
 if TYPE_CHECKING:  # it imports numpy, which --help does without

@@ -44,7 +44,9 @@ class Preprocess:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Preprocess":
         """Raises TypeError for keys that are missing or unknown."""
-        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
+        values: dict[str, Any] = {}
+        for key, value in data.items():
+            values[key] = tuple(value) if isinstance(value, list) else value
         return cls(**values)
 
 
