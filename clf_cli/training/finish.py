@@ -66,7 +66,7 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
         epochs=len(fitted.scores.rows),
         best_epoch=record.best_epoch,
         stopped_early=fitted.stopped_early,
-        seconds=sum(row.seconds for row in fitted.timing.rows),
+        seconds=fitted.timing.seconds,
         val=None if best is None else {name: value for name, value in best.items() if name.startswith("val/")},
         test=None if test is None else {f"test/{name}": value for name, value in test.scalars.items()},
         onnx=None if exported.path is None else start.run.relative(exported.path),

@@ -109,7 +109,7 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitte
         start.compute.device,
         settings.optim.batch_size,
     )
-    return Fitted(scores, publication, pictures, timing, any(callback.stopped_epoch for callback in stopping))
+    return Fitted(scores, publication, pictures, timing, stopped_early=trainer.current_epoch < settings.optim.epochs)
 
 
 def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:

@@ -118,14 +118,13 @@ class Scoreboard(L.Callback):
             "val/f1_macro": scored.f1_macro,
             "val/ece": scored.ece,
         }
-        pl_module.log_dict({name: value for name, value in row.items() if name.startswith("val/")})
-        self._finish(row, predictions, scored)
+        self._finish(pl_module, row, predictions, scored)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._val is None:
             assert isinstance(pl_module, ClassifierModule)
             nothing = {name: math.nan for name in COLUMNS if name.startswith("val/")}
-            self._finish(self._row(trainer, pl_module) | nothing, None, None)
+            self._finish(pl_module, self._row(trainer, pl_module) | nothing, None, None)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         assert isinstance(pl_module, ClassifierModule)
@@ -154,8 +153,11 @@ class Scoreboard(L.Callback):
             "images": self._images,
         }
 
-    def _finish(self, row: Row, predictions: Predictions | None, scored: MetricsResult | None) -> None:
+    def _finish(
+        self, module: ClassifierModule, row: Row, predictions: Predictions | None, scored: MetricsResult | None
+    ) -> None:
         row = {name: row[name] for name in COLUMNS}
+        module.log_dict({name: value for name, value in row.items() if "/" in name and not math.isnan(value)})
         best = predictions is not None and is_better(row, self.best, self._monitor)
         if best:
             self.best = row

@@ -1,5 +1,6 @@
 """Seconds, images per second, data-wait share and memory of every epoch."""
 
+import csv
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +43,12 @@ class TimingCallback(L.Callback):
         """Of the epoch under way."""
         total = self._waited + self._trained
         return self._waited / total if total else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of all epochs of the run, those before a resumption too."""
+        with self._run.timing.open(encoding="utf-8", newline="") as file:
+            return sum(float(row["seconds"]) for row in csv.DictReader(file))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epoch_start = self._batch_end = self._clock()
