@@ -8,14 +8,21 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from clf_cli.data.dataset import load_dataset, write_splits
+from clf_cli.engine.metrics import metrics
+from clf_cli.engine.predict import predict
 from clf_cli.models.build import build_network
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.compute import Compute
+from clf_cli.models.network import network_classifier
+from clf_cli.settings.resolved import to_toml
+from clf_cli.settings.root import Settings
+from clf_cli.settings.sections import DataSection
 from clf_cli.values.contract import Contract, Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
-from clf_cli.values.run_dir import run_of
+from clf_cli.values.run_dir import RunDir, run_of
 
 LABELS = Labels(("", "0", "00", "7", "grün"))
 COMPUTE = Compute("cpu", 1, 0, "fp32", 0, True, False)
@@ -136,3 +143,17 @@ def write_checkpoint(path: Path, facts: CheckpointFacts = FACTS) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(data, path)
     return path
+
+
+def write_run(root: Path, data: Path) -> RunDir:
+    """A run on `data` as training leaves it, with an untrained best checkpoint whose score is true."""
+    run, section = RunDir(root), DataSection(root=data)
+    dataset = load_dataset(section, seed=0)
+    facts = replace(FACTS, labels=dataset.labels, data_fingerprint=dataset.fingerprint)
+    write_checkpoint(run.best, facts)
+    accuracy = metrics(predict(network_classifier(run.best), dataset, "val")).acc_top1
+    write_checkpoint(run.best, replace(facts, score=Score("val/acc_top1", "val", accuracy, "ema")))
+    run.run_json.write_text("{}")
+    run.settings.write_text(to_toml(Settings(data=section), {}))
+    write_splits(run.splits, dataset)
+    return run

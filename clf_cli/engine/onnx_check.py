@@ -126,7 +126,7 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
             "Name the checkpoint that it was exported from: --against CHECKPOINT.",
         )
     ref = evidence.reference.ref if evidence.reference is not None else None
-    misfits = _misfits(onnx, evidence)
+    misfits = [*_misfits(onnx, evidence), *refused_batches(onnx)]
     if misfits:
         return OnnxCheckResult(onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref)
     if evidence.reference is not None:
@@ -142,6 +142,17 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
     return OnnxCheckResult(
         onnx.ref, compared, facts, batches, gates, images, golden, stored, accuracy, ref, tuple(reasons)
     )
+
+
+def refused_batches(onnx: Classifier) -> list[str]:
+    """A sentence for each batch size that the file cannot answer for at all."""
+    reasons = []
+    for size in BATCH_SIZES:
+        try:
+            onnx.logits(noise(onnx.preprocess, size))
+        except ModelError as error:
+            reasons.append(error.message.rstrip("."))
+    return reasons
 
 
 def noise(preprocess: Preprocess, count: int) -> FloatArray:

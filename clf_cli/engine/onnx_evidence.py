@@ -7,7 +7,7 @@ import numpy as np
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import open_image
-from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx
+from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, refused_batches
 from clf_cli.engine.onnx_golden import read_golden
 from clf_cli.engine.predict import predict
 from clf_cli.errors import ModelError
@@ -64,7 +64,7 @@ def validate_onnx(
     """
     folder = golden_beside(onnx.path)
     golden = read_golden(folder) if folder is not None else None
-    if data is None or not _same_classes(onnx, reference):
+    if data is None or not _same_classes(onnx, reference) or refused_batches(onnx):
         return check_onnx(onnx, Evidence(reference, golden), gates)
     dataset, split = data
     name, judge = dataset.split_name(split), reference or onnx

@@ -1,5 +1,6 @@
 """A checkpoint to an ONNX file with its companions: made and checked aside, then all of it takes its place."""
 
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,6 +88,8 @@ def export_target(checkpoint: Checkpoint, ema: bool | None, asked: Path | None) 
         model = run.onnx if weights == checkpoint.scored_weights else run.onnx_variant(f"-{weights}")
     else:
         model = checkpoint.path.with_suffix(".onnx")
+    if model.is_relative_to(here := Path.cwd()) and not checkpoint.path.is_absolute():
+        model = model.relative_to(here)  # as short as the name that was given
     if model.is_dir():
         raise UsageError(f"{model} is a folder.", f"Name a file, such as -o {model / 'model.onnx'}.")
     if model.suffix.lower() != ".onnx":
@@ -238,5 +241,5 @@ def _next_command(model: Path, checkpoint: Checkpoint) -> str:
     run = run_of(model)
     found = run is not None and checkpoint.path.resolve() in (run.best.resolve(), run.last.resolve())
     if found and run is not None and (checkpoint.path.resolve() == run.best.resolve() or not run.best.exists()):
-        return f"clf validate-onnx {model}"
-    return f"clf validate-onnx {model} --against {checkpoint.path}"
+        return shlex.join(["clf", "validate-onnx", model.as_posix()])
+    return shlex.join(["clf", "validate-onnx", model.as_posix(), "--against", checkpoint.path.as_posix()])

@@ -30,7 +30,11 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Float
         raise ModelError(f"{path} answers with {contract.output}, not with logits.", EXPORT_AGAIN)
 
     def logits(images: FloatArray) -> FloatArray:
-        answer: FloatArray = session.run([contract.output], {"input": images})[0]
+        try:
+            answer: FloatArray = session.run([contract.output], {"input": images})[0]
+        except Exception as error:  # ONNX Runtime's exceptions have no base of their own
+            reason = _reason(error)
+            raise ModelError(f"{path} cannot answer for a batch of {len(images)}: {reason}", EXPORT_AGAIN) from error
         return answer
 
     return logits, contract
@@ -74,9 +78,13 @@ def _session(path: Path, threads: int | None) -> ort.InferenceSession:
         if type(error).__name__ == "InvalidProtobuf" or "No graph was found" in str(error):
             message = f"{path} is not an ONNX file, or it is cut short ({size:,} bytes)."
         else:
-            reason = str(error).splitlines()[0]
-            message = f"{path} ({size:,} bytes) cannot be opened by ONNX Runtime {ort.__version__}: {reason}"
+            message = f"{path} ({size:,} bytes) cannot be opened by ONNX Runtime {ort.__version__}: {_reason(error)}"
         raise ModelError(message, EXPORT_AGAIN) from error
+
+
+def _reason(error: Exception) -> str:
+    """ONNX Runtime's words on one line, without its prefix of error codes."""
+    return " ".join(str(error).split()).rpartition(" : ")[2]
 
 
 def _contract(path: Path, session: ort.InferenceSession) -> Contract:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from clf_cli import __version__
 from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
@@ -147,6 +148,34 @@ class TestAgain:
         assert not any(node.metadata_props or node.doc_string for node in onnx.load(files.model).graph.node)
         for path in (files.model, files.labels_mapping, files.validation):
             path.unlink()
+
+
+class TestSimplifierThatFails:
+    """onnxsim's own misbehaviour is in test_onnx_simplify; here, what becomes of the export."""
+
+    def exported_with(self, run, target, simplify, monkeypatch):
+        monkeypatch.setattr("clf_cli.engine.onnx_export.simplified", simplify)
+        checkpoint = read_checkpoint(run.best)
+        result = export_checkpoint(checkpoint, files_beside(target), ExportSection(simplify=True), (), COMPUTE)
+        assert not result.simplified
+        assert target.read_bytes() == run.onnx.read_bytes(), "the plain export stands"
+        return result.notes
+
+    def test_crash(self, exported, tmp_path, monkeypatch):
+        notes = self.exported_with(
+            exported[0], tmp_path / "a.onnx", lambda source, target: "onnxsim crashed (signal 11)", monkeypatch
+        )
+        assert notes == ("onnxsim's result was dropped: onnxsim crashed (signal 11).",)
+
+    def test_other_answers(self, exported, tmp_path, monkeypatch):
+        def change(source, target):
+            model = onnx.load(source)
+            bias = next(tensor for tensor in model.graph.initializer if tensor.name == "classifier.bias")
+            bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(0.01), bias.name))
+            onnx.save(model, target)
+
+        notes = self.exported_with(exported[0], tmp_path / "a.onnx", change, monkeypatch)
+        assert "onnxsim's result was dropped: at batch size 1, 2, 3, 7, 32 the logits differ" in notes[0]
 
 
 class TestTransformer:

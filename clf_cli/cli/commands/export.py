@@ -35,6 +35,7 @@ def export(
 ) -> None:
     """Write a checkpoint as an ONNX file and check it."""
     from clf_cli.cli.model_data import model_data_if_there
+    from clf_cli.data.scan import scan_threads
     from clf_cli.engine.onnx_export import export_checkpoint, export_target
     from clf_cli.engine.onnx_golden import find_golden
     from clf_cli.models.checkpoint import read_checkpoint
@@ -48,11 +49,12 @@ def export(
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     classifier = network_classifier(checkpoint.path, ema, compute)
     dataset = model_data_if_there(resolved, classifier.run, classifier.labels)
-    images, note = find_golden(classifier, dataset, files.model, compute.threads, progress)
+    workers = scan_threads(resolved.settings.compute.workers)
+    images, note = find_golden(classifier, dataset, files.model, workers, progress)
     result = export_checkpoint(checkpoint, files, resolved.settings.export, images, compute, ema)
     for line in (*notes, *([note] if note else []), *lines(result)):
         say(line)
     if as_json:
         publish(result.report, as_json=True)
     else:
-        write_line(str(files.model))
+        write_line(files.model.as_posix())

@@ -31,19 +31,21 @@ def validate_onnx(
 ) -> None:
     """Compare an ONNX file with the checkpoint that it came from."""
     from clf_cli.cli.model_data import model_data
+    from clf_cli.data.scan import scan_threads
     from clf_cli.engine import onnx_evidence as engine
-    from clf_cli.models.compute import compute_for
+    from clf_cli.models.compute import resolve_compute
     from clf_cli.models.onnx import onnx_classifier
 
     path = engine.onnx_file(model)
-    compute, notes = compute_for(path, resolved.settings.compute)
+    compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     onnx = onnx_classifier(path, compute.threads)
     reference = engine.reference_for(onnx, against, compute)
     judge = reference or onnx
     dataset = model_data(resolved, judge.run, judge.labels)
     for note in notes:
         say(note)
+    workers = scan_threads(resolved.settings.compute.workers)
     data = None if dataset is None else (dataset, split)
-    result = engine.validate_onnx(onnx, reference, data, resolved.settings.validate_onnx, compute.threads, progress)
+    result = engine.validate_onnx(onnx, reference, data, resolved.settings.validate_onnx, workers, progress)
     publish(result.report, as_json=as_json)
     result.raise_if_failed(path)

@@ -1,0 +1,197 @@
+"""One fault at a time in an ONNX file, each found, each with its reason; and the file without a fault passes."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, noise
+from clf_cli.engine.onnx_golden import GoldenImage, golden_of
+from clf_cli.errors import CheckFailedError, ModelError
+from clf_cli.models.onnx import onnx_classifier
+from clf_cli.settings.sections import ValidateSection
+from clf_cli.values.contract import Score
+from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import Predictions
+from clf_cli.values.preprocess import Preprocess
+from tests.onnx_models import CONTRACT, LABELS, Linear, linear, write_onnx_file
+
+GATES = ValidateSection()
+INPUTS = noise(CONTRACT.preprocess, 20)
+TARGETS = np.arange(20) % len(LABELS)
+
+
+def predictions(classifier, targets=TARGETS):
+    paths = tuple(f"val/{i}.png" for i in range(len(INPUTS)))
+    by_name = np.array([classifier.labels.indices[LABELS.names[target]] for target in targets])
+    return Predictions(paths, by_name, classifier.logits(INPUTS), classifier.labels)
+
+
+def golden(model=None):
+    rng = np.random.default_rng(1)
+    images = tuple(GoldenImage(f"{i}.png", "", rng.integers(0, 256, (30, 20 + i, 3), dtype=np.uint8)) for i in range(8))
+    return golden_of(images, (model or linear()).classifier())
+
+
+def checked(tmp_path, *, gates=GATES, with_data=True, **file):
+    """The file, held against the sound checkpoint, its golden samples and 20 images."""
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", **file), threads=1)
+    reference = linear().classifier()
+    evidence = Evidence(reference, golden())
+    if with_data and set(onnx.labels) == set(LABELS) and onnx.preprocess.height == 8:
+        evidence = replace(evidence, expected=predictions(reference), answers=predictions(onnx), inputs=INPUTS)
+    return check_onnx(onnx, evidence, gates)
+
+
+def test_a_sound_file(tmp_path):
+    result = checked(tmp_path)
+    assert result.passed
+    assert result.reasons == ()
+    result.raise_if_failed(tmp_path)
+    assert result.compared_with == ("checkpoint", "golden samples")
+    assert [size for size, _ in result.batches] == list(BATCH_SIZES) == [1, 2, 3, 7, 32]
+    assert result.images.parity.images == 20
+    assert result.images.flips == ()
+    assert result.golden.from_images.relative_difference < 1e-5
+    assert json.loads(json.dumps(result.report.to_json(), allow_nan=False))["result"]["passed"] is True
+
+
+def wrong_weights():
+    return linear(seed=1)
+
+
+def off_by_a_little():
+    return Linear(linear().weights, linear().bias + np.array([3e-3, 0, 0, 0, 0], np.float32))
+
+
+def not_a_number():
+    return Linear(linear().weights, np.full(5, np.nan, np.float32))
+
+
+SOUND = CONTRACT.preprocess
+PERMUTED = Labels((*LABELS.names[1:], LABELS.names[0]))
+
+
+@pytest.mark.parametrize(
+    ("file", "reasons"),
+    [
+        ({"model": wrong_weights()}, ["at batch size 1, 2, 3, 7, 32", "images get another class", "golden tensors"]),
+        ({"model": off_by_a_little()}, ["at batch size", "on the images the logits differ"]),
+        ({"model": not_a_number()}, ["differ by up to not a number"]),
+        ({"contract": replace(CONTRACT, labels=PERMUTED)}, ["images get another class", "golden tensors"]),
+        ({"contract": replace(CONTRACT, labels=Labels(("a", "0", "00", "7", "b")))}, ["its labels differ", "'a'"]),
+        (
+            {"contract": replace(CONTRACT, preprocess=replace(SOUND, mean=(0.5, 0.5, 0.5)))},
+            ["says mean [0.5, 0.5, 0.5], the checkpoint [0.485", "golden images"],
+        ),
+        (
+            {"contract": replace(CONTRACT, preprocess=replace(SOUND, std=(0.5, 0.5, 0.5)))},
+            ["says std", "golden images"],
+        ),
+        (
+            {"contract": replace(CONTRACT, preprocess=replace(SOUND, resize_mode="letterbox"))},
+            ["says resize_mode letterbox, the checkpoint squash", "golden images"],
+        ),
+        (
+            {"contract": replace(CONTRACT, preprocess=replace(SOUND, interpolation="nearest"))},
+            ["says interpolation nearest, the checkpoint bicubic", "golden images"],
+        ),
+        (
+            {"contract": replace(CONTRACT, preprocess=replace(SOUND, crop_share=0.5))},
+            ["says crop_share 0.5", "golden images"],
+        ),
+        ({"contract": replace(CONTRACT, preprocess=Preprocess(16, 12))}, ["its input is 16 x 12", "checkpoint 8 x 12"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_faults(tmp_path, file, reasons):
+    result = checked(tmp_path, **file)
+    assert not result.passed
+    for reason in reasons:
+        assert any(reason in found for found in result.reasons), result.reasons
+    with pytest.raises(CheckFailedError, match=r"model\.onnx") as caught:
+        result.raise_if_failed(tmp_path / "model.onnx")
+    assert caught.value.exit_code == 1
+    json.dumps(result.report.to_json(), allow_nan=False)
+
+
+def test_a_fixed_batch_axis(tmp_path):
+    result = checked(tmp_path, batch=1, with_data=False)
+    assert any("the batch axis of the input is fixed at 1" in reason for reason in result.reasons)
+    assert sum("cannot answer for a batch of" in reason for reason in result.reasons) == 4
+
+
+def test_flips_are_listed(tmp_path):
+    result = checked(tmp_path, model=wrong_weights())
+    reference, onnx = predictions(linear().classifier()), predictions(wrong_weights().classifier())
+    names = LABELS.names
+    assert [(flip.path, flip.label, flip.reference, flip.onnx) for flip in result.images.flips] == [
+        (path, names[target], names[one], names[other])
+        for path, target, one, other in zip(
+            reference.paths, reference.targets, reference.predicted, onnx.predicted, strict=True
+        )
+        if one != other
+    ]
+
+
+def test_gates(tmp_path):
+    loose = ValidateSection(tolerance=1e-2, min_agreement=0.0, max_accuracy_drop=1.0)
+    assert checked(tmp_path, model=off_by_a_little(), gates=loose).passed
+    wide = ValidateSection(tolerance=10, min_agreement=1.0, max_accuracy_drop=1.0)
+    (reason,) = checked(tmp_path, model=wrong_weights(), gates=wide).reasons
+    assert "get another class" in reason
+
+
+def test_an_accuracy_that_falls(tmp_path):
+    """Images that the reference gets right and the file does not."""
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", wrong_weights()), threads=1)
+    reference = linear().classifier()
+    targets = predictions(reference).predicted
+    evidence = Evidence(
+        reference, expected=predictions(reference, targets), answers=predictions(onnx, targets), inputs=INPUTS
+    )
+    result = check_onnx(onnx, evidence, ValidateSection(tolerance=10, min_agreement=0))
+    (reason,) = result.reasons
+    assert "accuracy falls by" in reason
+    assert result.images.reference_accuracy == 1.0
+
+
+class TestWithoutACheckpoint:
+    def test_golden_samples(self, tmp_path):
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx"))
+        result = check_onnx(onnx, Evidence(golden=golden()), GATES)
+        assert result.passed
+        assert result.compared_with == ("golden samples",)
+        assert result.reference is None
+        wrong = check_onnx(onnx, Evidence(golden=golden(wrong_weights())), GATES)
+        assert any("golden tensors" in reason for reason in wrong.reasons)
+        with pytest.raises(CheckFailedError) as caught:
+            wrong.raise_if_failed(tmp_path)
+        assert caught.value.hint is None
+
+    @pytest.mark.parametrize(("claimed", "passes"), [(0.0, True), (0.05, False), (-0.05, False)])
+    def test_score(self, tmp_path, claimed, passes):
+        sound = predictions(linear().classifier())
+        score = Score("val/acc_top1", "val", float(sound.correct.mean()) + claimed, "live")
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, score=score)))
+        result = check_onnx(onnx, Evidence(answers=predictions(onnx), same_data=True), GATES)
+        assert result.compared_with == ("score",)
+        assert result.passed is passes
+        if not passes:
+            assert "its contract says" in result.reasons[0]
+
+    def test_score_of_other_images_proves_nothing(self, tmp_path):
+        contract = replace(CONTRACT, score=Score("val/acc_top1", "val", 0.5, "live"))
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=contract))
+        with pytest.raises(ModelError, match="nothing to compare") as caught:
+            check_onnx(onnx, Evidence(answers=predictions(onnx), same_data=False), GATES)
+        assert caught.value.exit_code == 4
+        assert "--against" in caught.value.hint
+
+
+def test_batches_without_images_are_noise_against_the_checkpoint(tmp_path):
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", wrong_weights()))
+    result = check_onnx(onnx, Evidence(linear().classifier()), GATES)
+    assert any("at batch size" in reason for reason in result.reasons)
+    assert result.images is None

@@ -1,0 +1,73 @@
+"""The table of a check: what people read."""
+
+from dataclasses import replace
+
+import numpy as np
+from rich.console import Console
+
+from clf_cli.engine.onnx_check import Evidence, check_onnx
+from clf_cli.engine.onnx_parity import Flip
+from clf_cli.models.onnx import onnx_classifier
+from clf_cli.render.onnx_check import FLIPS, table
+from clf_cli.settings.sections import ValidateSection
+from clf_cli.values.predictions import Predictions
+from tests.onnx_models import CONTRACT, LABELS, linear, write_onnx_file
+
+
+def text(result):
+    console = Console(width=160, no_color=True)
+    with console.capture() as captured:
+        console.print(table(result))
+    return captured.get()
+
+
+def checked(tmp_path, onnx_model, reference=True):
+    inputs = np.random.default_rng(0).standard_normal((20, 3, 8, 12), dtype=np.float32)
+
+    def predictions(classifier):
+        targets = np.arange(20) % len(LABELS)
+        return Predictions(tuple(f"[{i}].png" for i in range(20)), targets, classifier.logits(inputs), LABELS)
+
+    judge = linear().classifier()
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", onnx_model))
+    evidence = Evidence(judge, expected=predictions(judge), answers=predictions(onnx), inputs=inputs)
+    return check_onnx(onnx, evidence, ValidateSection())
+
+
+def test_agreement(tmp_path):
+    shown = text(checked(tmp_path, linear()))
+    assert "compared with best.ckpt (live weights)" in shown
+    assert "batch size 32" in shown
+    assert "images from their files" in shown
+    assert "100.0 %" in shown
+    assert "opset 18, 2 nodes" in shown
+    assert shown.rstrip().endswith("The answers agree.")
+
+
+def test_disagreement_lists_the_images(tmp_path):
+    result = checked(tmp_path, linear(seed=1))
+    shown = text(result)
+    assert f"{len(result.images.flips)} images with another class" in shown
+    assert "[0].png" in shown, "brackets are no markup"
+    assert "(empty)" in shown
+    assert "No: at batch size 1, 2, 3, 7, 32" in shown
+
+
+def test_many_flips_are_cut(tmp_path):
+    result = checked(tmp_path, linear())
+    flips = tuple(Flip(f"{i}.png", "0", "0", "00", False) for i in range(FLIPS + 5))
+    shown = text(replace(result, images=replace(result.images, flips=flips)))
+    assert "and 5 more" in shown
+    assert f"{FLIPS}.png" not in shown
+
+
+def test_without_a_checkpoint_and_undefined(tmp_path):
+    contract = replace(CONTRACT, run_id=None)
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=contract))
+    result = check_onnx(onnx, Evidence(linear().classifier()), ValidateSection())
+    alone = replace(result, reference=None, compared_with=("golden samples", "score"))
+    shown = text(alone)
+    assert "not compared with a checkpoint, but with its own golden samples and score" in shown
+    assert "no image files were compared" in shown
+    size, found = alone.batches[0]
+    assert "–" in text(replace(alone, batches=((size, replace(found, logit_difference=float("nan"))),)))
