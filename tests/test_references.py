@@ -1,8 +1,10 @@
-"""Our numpy metrics against scikit-learn and torchmetrics."""
+"""Our numpy metrics against scikit-learn and torchmetrics, our evaluation transform against timm's."""
 
 import numpy as np
 import pytest
+import timm.data
 import torch
+from PIL import Image
 from sklearn import metrics as sk
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassConfusionMatrix
 
@@ -10,6 +12,7 @@ from clf_cli.engine.confusion import confusion
 from clf_cli.engine.metrics import metrics
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions
+from clf_cli.values.preprocess import Preprocess, preprocess_image
 
 CASES = [
     (373, 42, 2.5),
@@ -83,3 +86,49 @@ def test_torchmetrics_agrees(predictions):
         float(calibration(torch.from_numpy(predictions.probabilities), targets)), abs=1e-6
     )  # float32 state
     assert ours.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits.double(), targets)), rel=1e-9)
+
+
+# The evaluation transform against timm's. timm rounds the long side and an odd margin down, we to the nearest: crops are
+# compared where neither has anything to round.
+
+SIZES = {"landscape": (97, 33), "portrait": (33, 97), "square": (64, 64), "small": (7, 9), "pixel": (1, 1)}
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def noise(size):
+    width, height = size
+    return Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+
+def levels(values):
+    """(3, H, W) normalised float32 as levels of 255."""
+    return (values * np.array(STD).reshape(3, 1, 1) + np.array(MEAN).reshape(3, 1, 1)) * 255
+
+
+def of_timm(image, side, crop_mode, interpolation, crop_share=1.0):
+    arguments = {"interpolation": interpolation, "mean": MEAN, "std": STD, "crop_mode": crop_mode}
+    transform = timm.data.create_transform((3, side, side), is_training=False, crop_pct=crop_share, **arguments)
+    return levels(transform(image).numpy())
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_timm_squashes_to_the_same_pixels(size, interpolation):
+    image = noise(size)
+    ours = levels(preprocess_image(image, Preprocess(48, 48, "squash", interpolation, mean=MEAN, std=STD)))
+    assert np.abs(ours - of_timm(image, 48, "squash", interpolation)).max() <= 1
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(96, 32), (32, 96), (64, 64), (200, 150), (8, 12), (1, 1)])
+def test_timm_crops_the_same_pixels(size, interpolation):
+    image = noise(size)
+    ours = levels(preprocess_image(image, Preprocess(48, 48, "crop", interpolation, mean=MEAN, std=STD)))
+    assert np.abs(ours - of_timm(image, 48, "center", interpolation)).max() <= 1
+
+
+@pytest.mark.parametrize(("mode", "crop_mode"), [("crop", "center"), ("squash", "squash")])
+def test_timm_reads_a_crop_share_the_same_way(mode, crop_mode):
+    image = noise((80, 80))
+    ours = levels(preprocess_image(image, Preprocess(48, 48, mode, crop_share=0.75, mean=MEAN, std=STD)))
+    assert np.abs(ours - of_timm(image, 48, crop_mode, "bicubic", 0.75)).max() <= 1
