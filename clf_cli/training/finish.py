@@ -1,10 +1,8 @@
 """After the last epoch: pictures that were put off, the test with the best weights, the export, the result."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from clf_cli.engine.confusion import confusion
 from clf_cli.engine.history import history
@@ -13,7 +11,7 @@ from clf_cli.engine.onnx_export import export_run
 from clf_cli.engine.onnx_golden import golden_images
 from clf_cli.engine.predict import predict
 from clf_cli.engine.samples import sample_predictions
-from clf_cli.errors import ClfError, ModelError
+from clf_cli.errors import ClfError
 from clf_cli.files import write_atomic, write_json
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import Classifier
@@ -23,7 +21,7 @@ from clf_cli.training.callbacks import history as history_callback
 from clf_cli.training.callbacks import samples as samples_callback
 from clf_cli.training.feed import Feed
 from clf_cli.training.fit import Fitted
-from clf_cli.training.record import read_record, write_record
+from clf_cli.training.record import write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.scores import EpochScores
 from clf_cli.training.start import Start
@@ -145,13 +143,3 @@ def _draw(fitted: Fitted, path: Path, draw: Callable[[Path], None]) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     write_atomic(target, lambda file: file.write(source.read_bytes()))
-
-
-def finished_result(run: RunDir) -> TrainResult:
-    """The result of a run that was finished before. Raises ModelError when its report cannot be read."""
-    path = run.report("train")
-    try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["result"]
-        return TrainResult(**result)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} cannot be read: {error}.", f"run.json says: {read_record(run).status}.") from error

@@ -1,8 +1,13 @@
 """What a finished run is, in one value."""
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from clf_cli.errors import ModelError
+from clf_cli.training.record import read_record
+from clf_cli.values.run_dir import RunDir
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,16 @@ class TrainResult:
 
     def to_result(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "kind"}
+
+
+def finished_result(run: RunDir) -> TrainResult:
+    """The result of a run that was finished before. Raises ModelError when its report cannot be read."""
+    path = run.report("train")
+    try:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["result"]
+        return TrainResult(**result)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}.", f"run.json says: {read_record(run).status}.") from error
 
 
 def summary(result: TrainResult) -> tuple[str, ...]:

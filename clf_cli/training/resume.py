@@ -1,7 +1,7 @@
 """Continuing a run exactly: its settings, its data, its compute, from its newest whole checkpoint."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from clf_cli.data.dataset import load_run_dataset
@@ -12,7 +12,7 @@ from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
 from clf_cli.training.record import read_record
-from clf_cli.training.start import Start
+from clf_cli.training.start import NothingToDo, Start
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, run_of
 
@@ -20,14 +20,6 @@ from clf_cli.values.run_dir import RunDir, run_of
 FREE = ("optim.epochs", "train.patience", "compute.workers", "train.resume", "train.checkpoint_every")
 FREE_SECTIONS = ("callbacks", "export")
 INEXACT = ("compute.device", "compute.threads", "compute.precision", "compute.channels_last")
-
-
-@dataclass(frozen=True)
-class NothingToDo:
-    """A finished run that was asked to continue."""
-
-    run: RunDir
-    epochs: int
 
 
 def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start | NothingToDo:

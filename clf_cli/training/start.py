@@ -8,9 +8,8 @@ from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.errors import DataError, UsageError
 from clf_cli.files import unwritable, write_text
-from clf_cli.models.build import preprocess_for
 from clf_cli.models.compute import Compute, resolve_compute
-from clf_cli.settings.load import Resolved
+from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
 from clf_cli.training.record import RunRecord, new_record
 from clf_cli.values.preprocess import Preprocess
@@ -33,6 +32,14 @@ class Start:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NothingToDo:
+    """A finished run that was asked to continue."""
+
+    run: RunDir
+    epochs: int
+
+
 def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start:
     """Raises UsageError, DataError or RunError before anything slow or lasting has happened."""
     settings = with_absolute_paths(resolved.settings)
@@ -41,9 +48,11 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) 
             "No data given.", 'Say --data DIR, CLF_DATA__ROOT=DIR, or root = "DIR" under [data] in clf.toml.'
         )
     root = run_folder(settings, settings.data.root)
-    compute, compute_notes = resolve_compute(settings.compute)
     dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
     require_val(dataset, settings)
+    compute, compute_notes = resolve_compute(settings.compute)
+    from clf_cli.models.build import preprocess_for  # timm, which a mistake in the data need not wait for
+
     preprocess = preprocess_for(settings.model)
     record = new_record(compute, settings.compute.seed, dataset.fingerprint, tuple(command))
     return Start(

@@ -1,158 +1,34 @@
 """A whole run: from resolved settings to a run directory with a checked ONNX file."""
 
-import contextlib
-import logging
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 
-from torch import nn
-
-from clf_cli import __version__
-from clf_cli.data.dataset import write_splits
-from clf_cli.engine.dataset import DatasetResult, dataset_report
-from clf_cli.engine.model_info import model_info
-from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
-from clf_cli.files import sweep_leftovers, unwritable, write_json, write_text
-from clf_cli.models.compute import apply
-from clf_cli.settings.load import Resolved
-from clf_cli.training.feed import build_feed
-from clf_cli.training.finish import finish, finished_result
-from clf_cli.training.fit import fit, publication_of, scored_weights, starting_network
-from clf_cli.training.record import write_record
-from clf_cli.training.result import TrainResult
-from clf_cli.training.resume import NothingToDo, resumed_start
-from clf_cli.training.start import Start, fresh_start
-from clf_cli.training.watcher import Watcher, logged
-from clf_cli.values.contract import Contract, labels_mapping
+from clf_cli.settings.resolved import Resolved
+from clf_cli.training.result import TrainResult, finished_result
+from clf_cli.training.start import NothingToDo, fresh_start
+from clf_cli.training.watcher import Watcher
 from clf_cli.values.progress import Progress
-from clf_cli.values.report import Report
 
 
 def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]) -> TrainResult:
     """Trains, tests once with the best weights, exports and checks.
 
-    Raises ClfError; whatever happens after the first step leaves run.json saying how the run ended. An export that
-    fails leaves the run finished.
+    Raises ClfError. Wrong settings and data are told before torch and Lightning are imported, which takes seconds. An
+    export that fails leaves the run finished.
     """
     if resolved.settings.train.resume is None:
-        start: Start | NothingToDo = fresh_start(resolved, progress, command)
+        start = fresh_start(resolved, progress, command)
     else:
-        start = resumed_start(resolved, progress, command)
-    if isinstance(start, NothingToDo):
-        watcher.say(f"{start.run.root} is finished after {start.epochs} epochs; --epochs N extends it.")
-        return finished_result(start.run)
-    with quiet_libraries(start.run.log if start.checkpoint else None):
-        apply(start.compute)
-        network, origin = starting_network(start)
-        open_run(start)
-        watcher = logged(watcher, start.run.log)
-        with quiet_libraries(start.run.log):
-            return _train(start, network, notes_of(start, origin), watcher)
+        from clf_cli.training.resume import resumed_start  # torch
 
+        continued = resumed_start(resolved, progress, command)
+        if isinstance(continued, NothingToDo):
+            watcher.say(f"{continued.run.root} is finished after {continued.epochs} epochs; --epochs N extends it.")
+            return finished_result(continued.run)
+        start = continued
+    from clf_cli.training.session import run_session  # torch and Lightning
 
-def notes_of(start: Start, origin: str) -> tuple[str, ...]:
-    """What to say before the first epoch."""
-    return (*start.notes, *([origin] if origin else []))
-
-
-def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watcher) -> TrainResult:
-    feed = build_feed(start)
-    for note in (*notes, *feed.notes):
-        watcher.say(note)
-    write_record(start.run, start.record)
-    try:
-        describe(start, network, watcher)
-        fitted = fit(start, network, feed, watcher)
-        result = finish(start, fitted, feed, watcher)
-    except BaseException as error:
-        stopped = isinstance(error, (InterruptedRunError, TerminatedRunError, KeyboardInterrupt))
-        write_record(start.run, replace(start.record, status="interrupted" if stopped else "failed"))
-        if isinstance(error, ClfError):
-            watcher.say(f"The run ended early: {error.message}")
-        raise
-    return result
-
-
-def open_run(start: Start) -> None:
-    """Makes the run's folder, or sweeps what a killed writer left in it, and writes what is known before training."""
-    try:
-        start.run.root.mkdir(parents=True, exist_ok=start.checkpoint is not None)
-    except OSError as error:
-        raise unwritable(start.run.root, error) from error
-    sweep_leftovers(start.run.root)
-    write_text(start.run.settings, start.settings_toml)
-    if start.checkpoint is None:
-        write_splits(start.run.splits, start.dataset)
-
-
-def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
-    """Writes and shows the data set's statistics and the model's facts; writes labels_mapping.json."""
-    publication = publication_of(start)
-    mapping = Contract(
-        labels=start.dataset.labels,
-        preprocess=start.preprocess,
-        arch=start.settings.model.arch,
-        weights=scored_weights(start),
-        score=None,
-        run_id=start.record.run_id,
-        data_fingerprint=start.record.data_fingerprint,
-        clf=__version__,
-    )
-    if start.settings.callbacks.dataset_stats:
-        from clf_cli.render.dataset import table as dataset_table
-
-        report = dataset_report(start.dataset)
-        write_json(start.run.report(report.kind), report.to_json())
-        assert isinstance(report.result, DatasetResult)
-        watcher.show(dataset_table(report.result))
-    if start.settings.callbacks.model_info:
-        info = model_info(network, start.preprocess, start.dataset.labels)
-        write_json(start.run.report(info.kind), Report(info, publication.model).to_json())
-        write_json(start.run.labels_mapping, labels_mapping(mapping))
-        watcher.say(
-            f"{start.settings.model.arch}: {info.parameters / 1e6:.2f} M parameters, {info.megabytes:.1f} MB, "
-            f"{info.multiply_adds / 1e9:.2f} G multiply-adds at {start.preprocess.width} px."
-        )
-
-
-@contextlib.contextmanager
-def quiet_libraries(log: Path | None) -> Iterator[None]:
-    """Keeps Lightning's adverts and known, harmless warnings away from people; other warnings go to the run's log."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    sink = logging.getLogger("py.warnings")
-    handler = logging.FileHandler(log, encoding="utf-8") if log is not None else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    propagate, sink.propagate = sink.propagate, False
-    sink.addHandler(handler)
-    with warnings.catch_warnings():
-        _ignore_known()
-        logging.captureWarnings(True)
-        try:
-            yield
-        finally:
-            logging.captureWarnings(False)
-            sink.removeHandler(handler)
-            handler.close()
-            sink.propagate = propagate
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
-
-
-def _ignore_known() -> None:
-    """Each of these was read in Lightning 2.6.6 with torch 2.15 and asks nothing of a person."""
-    for message in (
-        r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own use of torch
-        r".*does not have many workers.*",  # workers are chosen with the threads
-        r".*module\(s\) in eval mode at the start of training.*",  # a frozen body, on resuming
-        r".*defined a `validation_step` but have no `val_dataloader`.*",  # --no-val
-    ):
-        warnings.filterwarnings("ignore", message=message)
+    return run_session(start, watcher)
 
 
 def command_line() -> tuple[str, ...]:
