@@ -3,8 +3,10 @@
 import getpass
 import hashlib
 import json
+import os
 import resource
 import socket
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -176,6 +178,41 @@ class TestSimplifierThatFails:
 
         notes = self.exported_with(exported[0], tmp_path / "a.onnx", change, monkeypatch)
         assert "onnxsim's result was dropped: at batch size 1, 2, 3, 7, 32 the logits differ" in notes[0]
+
+
+def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
+    """The exporter's own limit, lowered: weights move to a second file, which is published and announced."""
+    monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 1000)
+    checkpoint = read_checkpoint(exported[0].best)
+    result = export_checkpoint(
+        checkpoint, files_beside(tmp_path / "big.onnx"), ExportSection(simplify=True), golden_images()[:1], COMPUTE
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "big.golden", "big.labels_mapping.json", "big.onnx", "big.onnx.data", "big.validation.json",
+    ]  # fmt: skip
+    assert result.graph.external_data
+    assert result.notes[0].startswith("onnxsim's result was dropped: the file is too large")
+    assert "big.onnx.data, which must stay beside the file" in result.notes[1]
+    images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
+    ours, theirs = onnx_logits(tmp_path / "big.onnx")[0], onnx_logits(exported[0].onnx)[0]
+    np.testing.assert_array_equal(ours(images), theirs(images))
+
+
+def test_same_bytes_in_another_process(exported, tmp_path):
+    run, _ = exported
+    code = f"""
+from pathlib import Path
+from clf_cli.engine.onnx_export import export_checkpoint
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.settings.sections import ExportSection
+from clf_cli.values.onnx_files import files_beside
+from tests.onnx_models import COMPUTE
+export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),
+                  ExportSection(), (), COMPUTE)
+"""
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[2])
+    assert digest(tmp_path / "a.onnx") == digest(run.onnx)
 
 
 class TestTransformer:
