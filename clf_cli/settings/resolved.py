@@ -44,15 +44,19 @@ def left_aside(resolved: Resolved, fixed: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def to_toml(settings: Settings, origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
-    """TOML of the settings in `paths` (default: all), each with its source. None is left out, it is always a default;
-    what a repeat must not take over (name, resume, init_from) stands as a comment."""
+    """TOML of the settings in `paths` (default: all), each with its source. What is not set, and what a repeat must not
+    take over (name, resume, init_from), stands as a comment."""
     sections: dict[str, list[str]] = {}
     for setting in all_settings():
         value = dict(dict(settings)[setting.section])[setting.key]
-        if value is None or (paths is not None and setting.path not in paths):
+        if paths is not None and setting.path not in paths:
             continue
         line = f"{setting.key} = {_toml(value)}  # {_comment(origin.get(setting.path, 'default'))}"
-        sections.setdefault(setting.section, []).append(f"# {line}" if setting.path in ONE_START else line)
+        if value is None:
+            line = f"# {setting.key} is not set"
+        elif setting.path in ONE_START:
+            line = f"# {line}"
+        sections.setdefault(setting.section, []).append(line)
     return "\n".join("\n".join([f"[{name}]", *lines, ""]) for name, lines in sections.items())
 
 

@@ -338,6 +338,7 @@ def test_a_byte_order_mark_is_no_mistake():
         ({"model.weights": "a", "train.init_from": "b"}, ("--weights", "--init-from")),
         ({"data.val_fraction": "0.6", "data.test_fraction": "0.4"}, ("--val-fraction 0.6", "--test-fraction 0.4")),
         ({"optim.epochs": "1", "optim.warmup_epochs": "2"}, ("--warmup-epochs 2", "--epochs 1")),
+        ({"callbacks.checkpoints": "false"}, ("--no-checkpoints", "--no-export")),
     ],
 )
 def test_settings_that_exclude_each_other_are_named_as_flags(flags, names):
@@ -387,14 +388,14 @@ def test_names_that_need_escapes_survive(name):
     assert read_settings(toml(to_toml(settings, {}))) == settings
 
 
-def test_the_source_of_each_value_is_a_comment_and_none_is_left_out(monkeypatch):
+def test_the_source_of_each_value_is_a_comment_and_so_is_what_is_not_set(monkeypatch):
     monkeypatch.setenv("CLF_OPTIM__EPOCHS", "4")
     text = resolve("train", {"optim.lr": "0.3", "data.root": "a/b"}).to_toml()
     assert 'root = "a/b"  # command line' in text
     assert "lr = 0.3  # command line" in text
     assert "epochs = 4  # CLF_OPTIM__EPOCHS" in text
     assert "batch_size = 32  # default" in text
-    assert "image_size" not in text
+    assert "# image_size is not set" in text
 
 
 def test_a_source_with_a_line_break_stays_a_comment():
