@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from clf_cli.errors import RunError
 
-_INNERMOST = re.compile(r"\[\n[^\[\]{}]*\]")
+_INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
 TEMP_SUFFIX = ".clf-tmp"
 
 
@@ -57,12 +57,17 @@ def json_text(value: Any) -> str:
     Line breaks inside strings are escaped, so only those of the layout are joined. Raises ValueError for a NaN.
     """
     text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
-    return _INNERMOST.sub(lambda found: re.sub(r"\n\s*", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
+    return _INNERMOST.sub(lambda found: f"[{_on_one_line(found[0][1:-1])}]", text)
+
+
+def _on_one_line(layout: str) -> str:
+    return " ".join(line.strip(" ") for line in layout.strip("\n ").split("\n"))
 
 
 def unwritable(path: Path, error: BaseException) -> RunError:
     """The error for a path that could not be written, in the words of the operating system."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
+    reason = error.strerror if isinstance(error, OSError) else None
+    reason = reason or next(iter(str(error).splitlines()), type(error).__name__)
     return RunError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
 
 
@@ -75,18 +80,6 @@ def sweep_leftovers(folder: Path) -> int:
         else:
             leftover.unlink(missing_ok=True)
     return len(leftovers)
-
-
-@contextlib.contextmanager
-def temporary_sibling(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` for tools that insist on writing a file themselves; removed at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f"{path.suffix}{TEMP_SUFFIX}", dir=path.parent)
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -109,21 +102,30 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 def move_into_place(source: Path, target: Path) -> None:
     """Lets a whole file or folder on the same file system take `target`'s place; an old file is never missing.
 
-    An old folder is away for the moment between two renames. Raises RunError (exit 6) naming `target`.
+    An old folder is away for the moment between two renames, and back if the second fails. Raises RunError (exit 6)
+    naming `target`.
     """
     try:
         if not source.is_dir():
             with source.open("rb+") as file:
                 os.fsync(file.fileno())
         elif target.is_dir():
-            with temporary_folder(target) as old:
-                target.replace(old / target.name)
-                source.replace(target)
+            _swap_folders(source, target)
             return
         source.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
+
+
+def _swap_folders(source: Path, target: Path) -> None:
+    with temporary_folder(target) as old:
+        target.replace(old / target.name)
+        try:
+            source.replace(target)
+        except OSError:
+            (old / target.name).replace(target)
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -88,8 +88,8 @@ def test_torchmetrics_agrees(predictions):
     assert ours.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits.double(), targets)), rel=1e-9)
 
 
-# The evaluation transform against timm's. timm rounds the long side and an odd margin down, we to the nearest: crops are
-# compared where neither has anything to round.
+# The evaluation transform against timm's, which rounds the long side and an odd margin down, we to the nearest: crops
+# are compared where neither has anything to round.
 
 SIZES = {"landscape": (97, 33), "portrait": (33, 97), "square": (64, 64), "small": (7, 9), "pixel": (1, 1)}
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
