@@ -338,13 +338,18 @@ def test_a_byte_order_mark_is_no_mistake():
         ({"model.weights": "a", "train.init_from": "b"}, ("--weights", "--init-from")),
         ({"data.val_fraction": "0.6", "data.test_fraction": "0.4"}, ("--val-fraction 0.6", "--test-fraction 0.4")),
         ({"optim.epochs": "1", "optim.warmup_epochs": "2"}, ("--warmup-epochs 2", "--epochs 1")),
-        ({"callbacks.checkpoints": "false"}, ("--no-checkpoints", "--no-export")),
     ],
 )
 def test_settings_that_exclude_each_other_are_named_as_flags(flags, names):
     assert all(name in message(flags=flags) for name in names)
     for path in flags:
         resolve("train", {path: flags[path]})  # each alone is fine
+
+
+def test_an_export_needs_a_checkpoint():
+    assert "--no-checkpoints leaves no weights to export" in message(flags={"callbacks.checkpoints": "false"})
+    without = resolve("train", {"callbacks.checkpoints": "false", "export.enabled": "false"}).settings
+    assert not without.callbacks.checkpoints
 
 
 def test_synth_targets_must_reach_what_they_fill_up_to():
