@@ -4,17 +4,19 @@ from clf_cli.cli.console import progress, say
 from clf_cli.data.dataset import Dataset, load_run_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.errors import DataError
-from clf_cli.settings.resolved import Resolved
-from clf_cli.values.labels import Labels
-from clf_cli.values.run_dir import RunDir
+from clf_cli.models.classifier import Classifier
+from clf_cli.settings.resolved import Resolved, left_aside
 
 
-def model_data(resolved: Resolved, run: RunDir | None, labels: Labels) -> Dataset | None:
+def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     """The data set, matched with the model's labels by name; None where there is neither a run nor --data.
 
-    A data set that a file or variable names is not the model's: it is left aside, said in a line. Raises DataError.
+    What a file or variable says of the data, the architecture or the preprocessing is not the model's: it is left
+    aside, each in a line. Raises DataError.
     """
-    section = resolved.settings.data
+    for line in left_aside(resolved, fixed_by(classifier)):
+        say(line)
+    section, run = resolved.settings.data, classifier.run
     if section.root is not None and not resolved.given("data.root"):
         say(f"Not used: data.root = {section.root} ({resolved.origin['data.root']}). Name data with --data.")
         section = section.model_copy(update={"root": None})
@@ -22,18 +24,32 @@ def model_data(resolved: Resolved, run: RunDir | None, labels: Labels) -> Datase
         run = None
     if run is None and section.root is None:
         return None
-    dataset = load_run_dataset(run, section, labels, scan_threads(resolved.settings.compute.workers), progress)
+    dataset = load_run_dataset(
+        run, section, classifier.labels, scan_threads(resolved.settings.compute.workers), progress
+    )
     for note in dataset.notes:
         say(note)
     return dataset
 
 
-def model_data_if_there(resolved: Resolved, run: RunDir | None, labels: Labels) -> Dataset | None:
+def model_data_if_there(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     """As `model_data`, for a command that can do without: a run's data that cannot be read are said and left aside."""
     try:
-        return model_data(resolved, run, labels)
+        return model_data(resolved, classifier)
     except DataError as error:
         if resolved.given("data.root"):
             raise
         say(error.message)
         return None
+
+
+def fixed_by(classifier: Classifier) -> dict[str, object]:
+    """The settings that a trained model decides, with its own values."""
+    preprocess = classifier.preprocess
+    return {
+        "model.arch": classifier.arch,
+        "model.image_size": preprocess.width,
+        "model.resize_mode": preprocess.resize_mode,
+        "model.crop_share": preprocess.crop_share,
+        "model.interpolation": preprocess.interpolation,
+    }

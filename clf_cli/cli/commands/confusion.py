@@ -66,7 +66,7 @@ def _counted(resolved: Resolved, model: Path, split: str) -> "Report":
     for note in notes:
         say(note)
     classifier = open_classifier(file, compute=compute)
-    dataset = model_data(resolved, classifier.run, classifier.labels)
+    dataset = model_data(resolved, classifier)
     if dataset is None:
         raise UsageError(f"{file} does not lie in a run, so its data are not known.", "Name images with --data DIR.")
     workers = scan_threads(resolved.settings.compute.workers)

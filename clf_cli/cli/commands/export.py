@@ -48,7 +48,7 @@ def export(
     files = export_target(checkpoint, ema, out)
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     classifier = network_classifier(checkpoint.path, ema, compute)
-    dataset = model_data_if_there(resolved, classifier.run, classifier.labels)
+    dataset = model_data_if_there(resolved, classifier)
     workers = scan_threads(resolved.settings.compute.workers)
     images, note = find_golden(classifier, dataset, files.model, workers, progress)
     result = export_checkpoint(checkpoint, files, resolved.settings.export, images, compute, ema)

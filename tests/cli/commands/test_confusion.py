@@ -186,3 +186,12 @@ def test_a_split_without_images_is_exit_3(clf, run):
     finished = clf("confusion", run.root, "--split", "test")
     assert finished.code == 3
     assert "no images in the split test" in finished.stderr
+
+
+def test_what_a_variable_says_against_the_model_is_left_aside_and_said(clf, tiny_run, monkeypatch):
+    monkeypatch.setenv("CLF_MODEL__IMAGE_SIZE", "64")
+    monkeypatch.setenv("CLF_MODEL__ARCH", "test_resnet")  # the model's own: nothing to say
+    done = clf("confusion", tiny_run.root / "checkpoints" / "best.ckpt", "--json")
+    assert done.code == 0, done.stderr
+    assert "Not used: model.image_size = 64 (CLF_MODEL__IMAGE_SIZE). The model has 32." in done.stderr
+    assert "model.arch" not in done.stderr
