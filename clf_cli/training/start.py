@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.scan import scan_threads
+from clf_cli.engine.metrics import TOP
 from clf_cli.errors import DataError, UsageError
 from clf_cli.files import unwritable, write_text
 from clf_cli.models.compute import Compute, resolve_compute
@@ -50,6 +51,7 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) 
     root = run_folder(settings, settings.data.root)
     dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
     require_val(dataset, settings)
+    require_monitor(dataset, settings)
     compute, compute_notes = resolve_compute(settings.compute)
     from clf_cli.models.build import preprocess_for  # timm, which a mistake in the data need not wait for
 
@@ -115,6 +117,16 @@ def require_val(dataset: Dataset, settings: Settings) -> None:
         raise DataError(
             f"{dataset.root} has no val images.",
             "Add a val split, set --val-fraction above 0, or train without validation with --no-val.",
+        )
+
+
+def require_monitor(dataset: Dataset, settings: Settings) -> None:
+    """Raises UsageError (exit 2) for a metric that these data leave undefined: it could not pick an epoch."""
+    classes = len(dataset.labels)
+    if settings.train.val and settings.train.monitor == "val/acc_top5" and classes <= TOP:
+        raise UsageError(
+            f"--monitor val/acc_top5 is undefined for {classes} classes: top-5 needs more than {TOP}.",
+            "Monitor val/acc_top1, val/f1_macro or val/loss.",
         )
 
 
