@@ -96,13 +96,16 @@ class Setting:
         return self.field.annotation in (bool, bool | None)
 
 
+# What says which images a trained model is scored on; the hints of bad data name these flags.
+SCORED_DATA = ("data.root", "data.on_bad_image", "data.on_label_conflict", "data.on_unknown_class")
+
 # What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
 # before each flag (`--ema-decay`), "-section.key" to leave one out.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "train": ("data", "model", "augment", "optim", "train", "compute", "+ema", "callbacks", "+export"),
-    "export": ("export", "-export.enabled", "data.root", "data.on_bad_image", "compute.threads"),
-    "validate-onnx": ("validate_onnx", "data.root", "data.on_bad_image", "compute.threads"),
-    "confusion": ("data.root", "data.on_bad_image", "compute.device", "compute.threads", "compute.workers"),
+    "export": ("export", "-export.enabled", *SCORED_DATA, "compute.threads"),
+    "validate-onnx": ("validate_onnx", *SCORED_DATA, "compute.threads"),
+    "confusion": (*SCORED_DATA, "compute.device", "compute.threads", "compute.workers"),
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
