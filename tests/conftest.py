@@ -19,6 +19,10 @@ from tests.running import Clf, Finished, draw_discs, train_arguments
 LEAKING = ("COLUMNS", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS")  # they change what Typer and rich print
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate-golden", action="store_true", help="Write tests/golden/ anew, to review as a diff.")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting leaks in, caches go to a temporary folder, and tables have one width."""
