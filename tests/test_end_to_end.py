@@ -483,6 +483,21 @@ class TestRun:
         assert "val/acc_top1" in done.stderr
         assert not (tmp_path / "run").exists()
 
+    def test_one_image_at_a_time_is_too_few_for_batch_normalisation(self, clf, tiny_dataset, tmp_path):
+        done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *BARE, "--batch-size", "1"))
+        assert done.code == 6
+        assert "Traceback" not in done.stderr
+        assert "--batch-size" in done.stderr
+
+    def test_reports_of_a_run_without_validation_name_the_file_that_is_there(self, clf, tiny_dataset, tmp_path):
+        flags = [flag for flag in BARE if flag != "--no-confusion"]
+        assert clf(*train_arguments(tiny_dataset, tmp_path, "run", *flags, "--no-val")).code == 0
+        run = RunDir(tmp_path / "run")
+        stored = json.loads(run.report("confusion-test").read_text())
+        assert stored["model"]["path"] == "checkpoints/last.ckpt"
+        done = clf("confusion", run.root, "--split", "test", "--json")
+        assert json.loads(done.stdout) == stored
+
     def test_the_report_is_one_document_and_the_path_one_line(self, clf, tiny_dataset, tmp_path):
         done = clf(*train_arguments(tiny_dataset, tmp_path, "json", *BARE, "--json"))
         document = json.loads(done.stdout)

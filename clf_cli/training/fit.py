@@ -128,9 +128,11 @@ def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:
 
 
 def publication_of(start: Start) -> Publication:
-    """How the run's reports name their model and data."""
+    """How the run's reports name their model and data; a run that is never validated has no best checkpoint."""
     weights = scored_weights(start)
-    model = ModelRef(start.run.relative(start.run.best), start.settings.model.arch, weights, start.record.run_id)
+    validates = start.settings.train.val and bool(start.dataset.split("val"))
+    file = start.run.best if validates else start.run.last
+    model = ModelRef(start.run.relative(file), start.settings.model.arch, weights, start.record.run_id)
     return Publication(start.run, model, start.dataset.root.as_posix(), start.record.data_fingerprint)
 
 
@@ -249,7 +251,8 @@ def _tracker(start: Start) -> TensorBoardLogger | bool:
 
 
 def told_memory(train: Callable[[], object], device: str, batch_size: int) -> None:
-    """Runs `train`; running out of memory becomes a RunError (exit 6) that names the flag to lower."""
+    """Runs `train`; running out of memory becomes a RunError (exit 6) that names the flag to lower, and so does a batch
+    too small for batch normalisation."""
     message = f"Out of memory on {device} at batch size {batch_size}."
     hint = "Lower --batch-size (--accumulate keeps the effective one), --image-size or --workers."
     try:
@@ -260,3 +263,10 @@ def told_memory(train: Callable[[], object], device: str, batch_size: int) -> No
         if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
             raise
         raise RunError(message, hint) from error
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise RunError(
+            f"This network's batch normalisation cannot learn from {batch_size} image at a time.",
+            "Raise --batch-size or --image-size.",
+        ) from error
