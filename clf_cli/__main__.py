@@ -17,6 +17,7 @@ BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `clf` with `arguments` (default: the process's own) and returns its exit code (docs/design.md, 2.5)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _let_idle_threads_sleep()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # JSON is UTF-8 on every platform
     try:
@@ -45,6 +46,15 @@ def _run(arguments: list[str]) -> int:
             return BROKEN_PIPE
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     return 0
+
+
+def _let_idle_threads_sleep() -> None:
+    """OpenMP's threads spin while they wait, by default; read when torch is imported.
+
+    Two threads beside other work on two cores: resnet10t at 48 px trained 25 to 117 images per second spinning, 150
+    sleeping (benchmarks/thread_wait.py).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _flush() -> int:

@@ -1,5 +1,6 @@
 """Results go to stdout, everything else to stderr. The log level is the only state: --quiet and --verbose set it."""
 
+import functools
 import logging
 import os
 import sys
@@ -116,6 +117,12 @@ def show_error(error: ClfError, command: str) -> None:
 
 
 def _stderr() -> Console:
+    """The same one while the environment stays: rich prints above a live bar only what its own console prints."""
+    return _console(tuple(os.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")))
+
+
+@functools.lru_cache(maxsize=1)
+def _console(environment: tuple[str | None, ...]) -> Console:
     return Console(stderr=True)
 
 

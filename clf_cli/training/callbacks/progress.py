@@ -85,12 +85,12 @@ def epoch_line(scored: EpochScores, epochs: int, timing: TimingCallback) -> str:
     row, clock = scored.row, timing.rows[-1]
     parts = [
         f"epoch {scored.epoch:>{len(str(epochs))}}/{epochs}",
-        f"train loss {row['train/loss']:.4f} top-1 {row['train/acc_top1']:.1%}",
+        f"train loss {row['train/loss']:.3f} top-1 {row['train/acc_top1']:.1%}",
     ]
     if scored.predictions is not None:
         best = " (best)" if scored.is_best else ""
-        parts.append(f"val loss {row['val/loss']:.4f} top-1 {row['val/acc_top1']:.1%}{best}")
+        parts.append(f"val loss {row['val/loss']:.3f} top-1 {row['val/acc_top1']:.1%}{best}")
     else:
         parts.append("never validated")
-    parts.append(f"{clock.seconds:.1f} s, {clock.images_per_second:.0f} images/s, data wait {clock.data_wait:.0%}")
+    parts.append(f"{clock.seconds:.1f} s, {clock.images_per_second:.0f} img/s, data wait {clock.data_wait:.0%}")
     return "  ".join(parts)
