@@ -454,6 +454,12 @@ class TestRun:
         assert report(run, "train")["stopped_early"] is True
         assert json.loads(run.run_json.read_text())["status"] == "finished"
 
+    def test_it_goes_on_while_the_metric_gets_better(self, varied):
+        """Lower is better for a loss: with the direction turned round it would stop after two epochs."""
+        run = varied("--monitor", "val/loss", "--patience", "1", "--min-delta", "0", "--epochs", "3")
+        first, second, _ = (float(row["val/loss"]) for row in rows_of(run))
+        assert second < first, "else this shows nothing"
+
     def test_it_goes_on_when_told_to(self, varied):
         run = varied("--patience", "1", "--min-delta", "1", "--epochs", "3", "--no-early-stopping")
         assert len(rows_of(run)) == 3
