@@ -8,7 +8,7 @@ from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.metrics import TOP
 from clf_cli.errors import DataError, UsageError
-from clf_cli.files import unwritable, write_text
+from clf_cli.files import unwritable
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
@@ -100,15 +100,6 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
     stem = data_root.stem if data_root.is_file() else data_root.name
     candidates = (f"{stem}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100_000))))
     return next(out / candidate for candidate in candidates if not (out / candidate).exists())
-
-
-def create_run(start: Start) -> None:
-    """Makes the run's folder and writes what is known before training."""
-    try:
-        start.run.root.mkdir(parents=True)
-    except OSError as error:
-        raise unwritable(start.run.root, error) from error
-    write_text(start.run.settings, start.settings_toml)
 
 
 def require_val(dataset: Dataset, settings: Settings) -> None:
