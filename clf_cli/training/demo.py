@@ -53,7 +53,7 @@ class DemoResult:
 
 
 def demo_settings(out: Path, asked: Resolved) -> Resolved:
-    """The whole recipe, 50 to 80 CPU-seconds. Of `asked` only the seed and the threads count."""
+    """The whole recipe, about 50 CPU-seconds. Of `asked` only the seed and the threads count."""
     compute = asked.settings.compute
     settings = Settings(
         data=DataSection(root=out / "data"),
