@@ -34,7 +34,7 @@ from clf_cli.values.run_dir import RunDir
 
 SOURCE = "clf demo"  # where the recipe's settings come from, in the run's settings.toml
 ASKED = ("compute.seed", "compute.threads")  # what a person may choose
-THREADS = 1  # a second one gains 15 % on an idle machine and costs tenfold beside another busy process
+THREADS = 1  # a second one makes so small a network slower: it sleeps and wakes for each layer
 
 
 @dataclass(frozen=True)
