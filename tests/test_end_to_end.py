@@ -177,7 +177,7 @@ class TestExport:
         assert done.code == 1, done.stderr
         assert "labels differ" in done.stdout + done.stderr
         done = clf("validate-onnx", numbers.run.onnx, "--against", plain.best, "--data", numbers.data)
-        assert done.code in (1, 3)
+        assert done.code == 1
         assert "class" in done.stdout + done.stderr
 
     def test_the_checkpoint_of_another_seed_says_no(self, clf, tiny_dataset, tiny_run, tmp_path):
@@ -264,7 +264,7 @@ class TestLayouts:
         draw(data / "extras", "a.png")
         done = clf(*train_arguments(data, tmp_path / "runs", "run", *BARE))
         assert done.code == 0, done.stderr
-        assert "Outside the splits, not read: 1 images in extras." in done.stderr
+        assert "Outside the splits, not read: 1 image in extras." in done.stderr
         assert read_checkpoint(RunDir(tmp_path / "runs" / "run").last).labels == Labels(("", "0", "00"))
 
 

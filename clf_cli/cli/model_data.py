@@ -14,8 +14,8 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     What a file or variable says of the data, the architecture or the preprocessing is not the model's: it is left
     aside, each in a line. Raises DataError.
     """
-    for line in left_aside(resolved, fixed_by(classifier)):
-        say(line)
+    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in classifier.findings)):
+        say(f"{line[:1].upper()}{line[1:]}")
     section, run = resolved.settings.data, classifier.run
     if section.root is not None and not resolved.given("data.root"):
         say(f"Not used: data.root = {section.root} ({resolved.origin['data.root']}). Name data with --data.")

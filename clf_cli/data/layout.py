@@ -169,4 +169,4 @@ def _outside(draft: _Draft, folders: list[Path]) -> None:
     total = counts.total()
     if total:
         names = ", ".join(name for name, count in sorted(counts.items()) if count)
-        draft.notes.append(f"Outside the splits, not read: {total} images in {names}.")
+        draft.notes.append(f"Outside the splits, not read: {total} {'image' if total == 1 else 'images'} in {names}.")

@@ -79,10 +79,11 @@ class OnnxCheckResult:
     reference: ModelRef | None = None  # the checkpoint
     reasons: tuple[str, ...] = ()
     data: DataRef | None = None  # of `images`
+    findings: tuple[dict[str, Any], ...] = ()  # of the model
 
     @property
     def report(self) -> Report:
-        return Report(self, self.model, self.data)
+        return Report(self, self.model, self.data, self.findings)
 
     @property
     def passed(self) -> bool:
@@ -128,7 +129,9 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
     ref = evidence.reference.ref if evidence.reference is not None else None
     misfits = [*_misfits(onnx, evidence), *refused_batches(onnx)]
     if misfits:
-        return OnnxCheckResult(onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref)
+        return OnnxCheckResult(
+            onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref, findings=onnx.findings
+        )
     if evidence.reference is not None:
         reasons += _preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
     batches = _check_batches(onnx, evidence)
@@ -140,7 +143,18 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
     reasons += _score_reasons(stored) if stored else []
     accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
     return OnnxCheckResult(
-        onnx.ref, compared, facts, batches, gates, images, golden, stored, accuracy, ref, tuple(reasons)
+        model=onnx.ref,
+        compared_with=compared,
+        graph=facts,
+        batches=batches,
+        gates=gates,
+        images=images,
+        golden=golden,
+        score=stored,
+        accuracy=accuracy,
+        reference=ref,
+        reasons=tuple(reasons),
+        findings=onnx.findings,
     )
 
 

@@ -64,7 +64,7 @@ def validate_onnx(
     """
     folder = golden_beside(onnx.path)
     golden = read_golden(folder) if folder is not None else None
-    if data is None or not _same_classes(onnx, reference) or refused_batches(onnx):
+    if data is None or not same_classes(onnx, reference) or refused_batches(onnx):
         return check_onnx(onnx, Evidence(reference, golden), gates)
     dataset, split = data
     name, judge = dataset.split_name(split), reference or onnx
@@ -82,6 +82,6 @@ def validate_onnx(
     return replace(check_onnx(onnx, evidence, gates), data=about)
 
 
-def _same_classes(onnx: Classifier, reference: Classifier | None) -> bool:
+def same_classes(onnx: Classifier, reference: Classifier | None) -> bool:
     """Without the same classes there is nothing to predict: the check says so."""
     return reference is None or set(reference.labels) == set(onnx.labels)

@@ -45,7 +45,7 @@ class OnnxExportResult:
 
     @property
     def report(self) -> Report:
-        return Report(self, self.model)
+        return Report(self, self.model, findings=self.check.findings)
 
     @property
     def graph(self) -> GraphFacts:

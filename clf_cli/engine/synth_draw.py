@@ -147,7 +147,7 @@ def _decorate(scene: Scene, kit: Kit, rng: np.random.Generator) -> None:
     if rng.random() < 0.4:
         _lettering(scene, _near(COLORS[kit.number], rng), rng)
     if rng.random() < 0.12:
-        draw.rectangle((0, scene.number[3] + rng.uniform(14, 24), width, height), fill=trim)
+        draw.rectangle((0, min(height, scene.number[3] + rng.uniform(14, 24)), width, height), fill=trim)
 
 
 def _edge(canvas: Image.Image, trim: Color, rng: np.random.Generator) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clf_cli.errors import ModelError
 from clf_cli.models.compute import Compute
@@ -10,7 +11,7 @@ from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import Preprocess
-from clf_cli.values.report import ModelRef, Weights
+from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Weights
 from clf_cli.values.run_dir import RunDir, newest_runs
 
 Logits = Callable[[FloatArray], FloatArray]  # (N, 3, H, W) of the evaluation transform to (N, C)
@@ -30,6 +31,11 @@ class Classifier:
     data_fingerprint: str | None
     path: Path  # the file that was opened
     run: RunDir | None  # the run that it lies in
+
+    @property
+    def findings(self) -> tuple[dict[str, Any], ...]:
+        """What every report on the model says of its weights."""
+        return NEVER_VALIDATED if self.score is None else ()
 
     @property
     def ref(self) -> ModelRef:

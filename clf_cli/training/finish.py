@@ -27,7 +27,6 @@ from clf_cli.training.scores import EpochScores
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
 from clf_cli.values.predictions import Predictions
-from clf_cli.values.report import Report
 from clf_cli.values.run_dir import RunDir
 
 
@@ -70,7 +69,7 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
         onnx=None if exported.path is None else start.run.relative(exported.path),
         export_error=None if exported.error is None else exported.error.message,
     )
-    write_json(start.run.report("train"), Report(result).to_json())
+    write_json(start.run.report("train"), result.report.to_json())
     write_record(start.run, record)
     return result
 

@@ -133,7 +133,7 @@ def publication_of(start: Start) -> Publication:
     validates = start.settings.train.val and bool(start.dataset.split("val"))
     file = start.run.best if validates else start.run.last
     model = ModelRef(start.run.relative(file), start.settings.model.arch, weights, start.record.run_id)
-    return Publication(start.run, model, start.dataset.root.as_posix(), start.record.data_fingerprint)
+    return Publication(start.run, model, start.dataset.root.as_posix(), start.record.data_fingerprint, validates)
 
 
 def scored_weights(start: Start) -> Weights:

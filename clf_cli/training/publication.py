@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from clf_cli.files import write_json
 from clf_cli.values.predictions import Predictions
-from clf_cli.values.report import DataRef, ModelRef, Report, Result
+from clf_cli.values.report import NEVER_VALIDATED, DataRef, ModelRef, Report, Result
 from clf_cli.values.run_dir import RunDir
 
 
@@ -16,11 +16,16 @@ class Publication:
     model: ModelRef
     data_path: str
     fingerprint: str
+    validated: bool
+
+    def report(self, result: Result, data: DataRef | None = None) -> Report:
+        """The report of a result, which says so where the weights are never validated."""
+        return Report(result, self.model, data, findings=() if self.validated else NEVER_VALIDATED)
 
     def val_report(self, result: Result, predictions: Predictions, split: str = "val") -> Report:
         """The report of a result computed from predictions on one split."""
         data = DataRef(self.data_path, split, self.fingerprint, len(predictions), len(predictions.skipped))
-        return Report(result, self.model, data)
+        return self.report(result, data)
 
     def publish(self, result: Result, predictions: Predictions, split: str = "val") -> None:
         """Writes reports/KIND.json (val) or reports/KIND-SPLIT.json."""

@@ -3,7 +3,7 @@
 import json
 import platform
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -41,7 +41,7 @@ class RunRecord:
             "clf": __version__,
             "python": platform.python_version(),
             "libraries": {name: version(name) for name in LIBRARIES},
-            **{name: getattr(self, name) for name in self.__dataclass_fields__},
+            **asdict(self),
             "command": list(self.command),
         }
 

@@ -2,11 +2,12 @@
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from clf_cli.errors import ModelError
 from clf_cli.training.record import read_record
+from clf_cli.values.report import NEVER_VALIDATED, Report
 from clf_cli.values.run_dir import RunDir
 
 
@@ -28,8 +29,13 @@ class TrainResult:
     onnx: str | None
     export_error: str | None = None
 
+    @property
+    def report(self) -> Report:
+        """reports/train.json, and what `clf train --json` prints."""
+        return Report(self, findings=NEVER_VALIDATED if self.val is None else ())
+
     def to_result(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "kind"}
+        return asdict(self)
 
 
 def finished_result(run: RunDir) -> TrainResult:
@@ -44,7 +50,9 @@ def finished_result(run: RunDir) -> TrainResult:
 
 def summary(result: TrainResult) -> tuple[str, ...]:
     """What a person reads at the end, and what to type next."""
-    lines = [f"{result.epochs} epochs in {result.seconds:.0f} s{', stopped early' if result.stopped_early else ''}."]
+    epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
+    split = "" if result.val is not None else " --split test" if result.test is not None else " --split train"
+    lines = [f"{epochs} in {result.seconds:.0f} s{', stopped early' if result.stopped_early else ''}."]
     if result.val is None:
         lines.append("Never validated: the last weights were kept.")
     else:
@@ -54,9 +62,9 @@ def summary(result: TrainResult) -> tuple[str, ...]:
     if result.onnx is not None:
         lines += [
             f"ONNX file, checked: {result.run}/{result.onnx}",
-            f"Next: clf validate-onnx {result.run}/{result.onnx}",
+            f"Next: clf validate-onnx {result.run}/{result.onnx}{split}",
         ]
-    lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {result.run}")
+    lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {result.run}{split}")
     return tuple(lines)
 
 

@@ -24,7 +24,6 @@ from clf_cli.training.result import TrainResult
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher, logged
 from clf_cli.values.contract import Contract, labels_mapping
-from clf_cli.values.report import Report
 
 
 def run_session(start: Start, watcher: Watcher) -> TrainResult:
@@ -95,7 +94,7 @@ def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
         watcher.show(dataset_table(report.result))
     if start.settings.callbacks.model_info:
         info = model_info(network, start.preprocess, start.dataset.labels)
-        write_json(start.run.report(info.kind), Report(info, publication.model).to_json())
+        write_json(start.run.report(info.kind), publication.report(info).to_json())
         write_json(start.run.labels_mapping, labels_mapping(mapping))
         watcher.say(
             f"{start.settings.model.arch}: {info.parameters / 1e6:.2f} M parameters, {info.megabytes:.1f} MB, "

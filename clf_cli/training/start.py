@@ -1,5 +1,6 @@
 """Everything that is decided before the first step of a new run."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,11 +84,10 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
     if name is not None and (not name or Path(name).name != name):
         raise UsageError(f"--name {name!r} is not a plain folder name.", "Use --out for the folder in which it goes.")
     out = settings.train.out.expanduser()
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".clf-write-test.clf-tmp"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=there):
+            pass
     except OSError as error:
         raise unwritable(out, error) from error
     if name is not None:

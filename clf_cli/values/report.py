@@ -33,6 +33,11 @@ class DataRef:
     skipped: int
 
 
+NEVER_VALIDATED: tuple[dict[str, Any], ...] = (
+    {"category": "validation", "severity": "warning", "path": "", "reason": "these weights were never validated"},
+)
+
+
 class Result(Protocol):
     """What a compute function returns: `kind` names the report, `to_result` gives its plain-data form."""
 

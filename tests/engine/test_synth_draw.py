@@ -65,3 +65,11 @@ def test_the_number_is_in_the_picture():
         for row in features(label, range(60, 90))
     ]
     assert np.mean(right) > 0.5
+
+
+@pytest.mark.parametrize(("label", "number"), [("17", 68), ("65", 19)])
+def test_a_band_below_the_picture_is_no_error(label, number):
+    """Images of `clf synth --images 2400 --classes 12 --imbalance 4 --seed 1` whose lower part is cut away."""
+    code = int.from_bytes(b"\1" + label.encode(), "big")
+    image, _ = draw_jersey(label, np.random.default_rng((1, 0, code, number)), ())
+    assert all(SIDES[0] <= side <= SIDES[1] for side in image.size)

@@ -134,6 +134,13 @@ def test_without_val_the_last_weights_are_shipped_and_it_says_so(clf: Clf, tiny_
     assert json.loads(run.report("train").read_text())["result"]["val"] is None
     contract = json.loads((run.export / "labels_mapping.json").read_text())["contract"]
     assert contract["score"] is None
+    for kind in ("train", "history", "model_info", "metrics-test", "confusion-test"):
+        findings = json.loads(run.report(kind).read_text())["findings"]
+        assert findings[0]["reason"] == "these weights were never validated", kind
+    assert f"clf confusion {run.root} --split test" in done.stderr
+    after = clf("confusion", run.root, "--split", "test", "--json")
+    assert json.loads(after.stdout)["findings"][0]["reason"] == "these weights were never validated"
+    assert "These weights were never validated" in after.stderr
 
 
 def test_names_that_are_taken(clf: Clf, tiny_dataset: Path, tiny_run: RunDir) -> None:

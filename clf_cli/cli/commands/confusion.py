@@ -78,7 +78,7 @@ def _counted(resolved: Resolved, model: Path, split: str) -> "Report":
         images=len(predictions),
         skipped=len(predictions.skipped),
     )
-    return Report(count(predictions), classifier.ref, data)
+    return Report(count(predictions), classifier.ref, data, findings=classifier.findings)
 
 
 def _stored(resolved: Resolved, model: Path, split: str, epoch: int) -> "Report":

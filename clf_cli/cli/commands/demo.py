@@ -23,13 +23,12 @@ def demo(resolved: Resolved, out: OutOption = Path("clf-demo"), as_json: JsonOpt
     from clf_cli.training.demo import demo as run_demo
     from clf_cli.training.demo import demo_settings, where_to_look
     from clf_cli.training.train import command_line
-    from clf_cli.values.report import Report
 
     result = run_demo(demo_settings(out, resolved), watcher(), progress, command_line())
     for line in where_to_look(result):
         say(line)
     if as_json:
-        publish(Report(result.train), as_json=True)
+        publish(result.train.report, as_json=True)
     else:
         write_line(result.train.run)
     result.check.raise_if_failed(Path(result.train.run, result.train.onnx or ""))

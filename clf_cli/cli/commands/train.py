@@ -17,13 +17,12 @@ def train(resolved: Resolved, as_json: JsonOption = False) -> None:
     from clf_cli.training.result import summary
     from clf_cli.training.train import command_line
     from clf_cli.training.train import train as run_training
-    from clf_cli.values.report import Report
 
     result = run_training(resolved, watcher(), progress, command_line())
     for line in summary(result):
         say(line)
     if as_json:
-        publish(Report(result), as_json=True)
+        publish(result.report, as_json=True)
     else:
         write_line(result.run)
     if result.export_error is not None:

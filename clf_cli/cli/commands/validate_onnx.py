@@ -41,7 +41,7 @@ def validate_onnx(
     onnx = onnx_classifier(path, compute.threads)
     reference = engine.reference_for(onnx, against, compute)
     judge = reference or onnx
-    dataset = model_data(resolved, judge)
+    dataset = model_data(resolved, judge) if engine.same_classes(onnx, reference) else None
     for note in notes:
         say(note)
     workers = scan_threads(resolved.settings.compute.workers)

@@ -9,7 +9,6 @@ from clf_cli.files import write_json
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import Scoreboard
-from clf_cli.values.report import Report
 
 
 class HistoryCallback(L.Callback):
@@ -24,7 +23,7 @@ class HistoryCallback(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         result = history(self._scores.rows, self._monitor)
         run = self._publication.run
-        write_json(run.report("history"), Report(result, self._publication.model).to_json())
+        write_json(run.report("history"), self._publication.report(result).to_json())
         self._pictures.offer(run.history, lambda path: draw(result, path))
 
 
