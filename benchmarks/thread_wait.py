@@ -1,4 +1,4 @@
-"""Training rate of a small network when OpenMP's idle threads spin (the default) or sleep (what clf sets).
+"""Training rate of a small network when OpenMP's idle threads spin (the default), briefly (as clf sets) or sleep.
 
     uv run python benchmarks/thread_wait.py [--out benchmarks/results/thread_wait.jsonl]
 
@@ -15,6 +15,11 @@ import sys
 import time
 from pathlib import Path
 
+WAITS: dict[str, dict[str, str]] = {
+    "spin": {},
+    "brief": {"GOMP_SPINCOUNT": "1000"},
+    "sleep": {"OMP_WAIT_POLICY": "PASSIVE"},
+}
 NETWORKS = (("resnet10t", 48), ("resnet18", 96))
 
 
@@ -49,13 +54,10 @@ def main() -> None:
     known = ("arch", "px", "threads", "wait", "busy")
     done = {tuple(case[name] for name in known) for case in map(json.loads, lines)}
     cores = os.cpu_count() or 1
-    for (arch, px), threads, wait, busy in itertools.product(NETWORKS, (1, cores), ("spin", "sleep"), (False, True)):
+    for (arch, px), threads, wait, busy in itertools.product(NETWORKS, (1, cores), WAITS, (False, True)):
         if (arch, px, threads, wait, busy) in done:
             continue
-        environment = {**os.environ, "OMP_WAIT_POLICY": "ACTIVE" if wait == "spin" else "PASSIVE"}
-        environment.pop("OMP_NUM_THREADS", None)
-        if wait == "spin":
-            del environment["OMP_WAIT_POLICY"]  # the default: spin for a while
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"} | WAITS[wait]
         other = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
         try:
             command = [sys.executable, __file__, "--case", arch, str(px), str(threads)]

@@ -49,12 +49,13 @@ def _run(arguments: list[str]) -> int:
 
 
 def _let_idle_threads_sleep() -> None:
-    """OpenMP's threads spin while they wait, by default; read when torch is imported.
+    """OpenMP's threads spin long while they wait, by default, and starve each other beside other work.
 
-    Two threads beside other work on two cores: resnet10t at 48 px trained 25 to 117 images per second spinning, 150
-    sleeping (benchmarks/thread_wait.py).
+    Two threads on two cores, resnet18 at 96 px: alone 176 images per second with the default and 168 with a short spin,
+    beside one busy process 61 and 82 (benchmarks/thread_wait.py). Read when torch is imported.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def _flush() -> int:
