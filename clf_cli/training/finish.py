@@ -111,7 +111,7 @@ def draw_last(start: Start, fitted: Fitted, feed: Feed) -> None:
     scores, pictures, switches = fitted.scores, fitted.pictures, start.settings.callbacks
     if switches.history and scores.rows:
         rows = history(scores.rows, start.settings.train.monitor)
-        pictures.draw(start.run.history, lambda path: history_callback.draw(rows, path))
+        pictures.draw(start.run.history, lambda path: history_callback.draw(rows, path, start.run.root.name))
     for scored in {id(s): s for s in (scores.best_scores, scores.latest) if s is not None}.values():
         if scored.predictions is not None:
             _draw_epoch(start, fitted, feed, scored, scored.predictions)

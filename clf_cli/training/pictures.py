@@ -32,7 +32,7 @@ class Pictures:
             self.draw(path, draw)
         elif not self._skipped:
             self._skipped = True
-            self._say("Pictures of some epochs are left out to save time; --pictures every draws them all.")
+            self._say("Not every epoch is drawn, to save time: --pictures every draws them all, clf confusion one.")
 
     def draw(self, path: Path, draw: Callable[[Path], None]) -> None:
         """Draws `path` whatever it costs."""

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -60,11 +61,12 @@ def summary(result: TrainResult) -> tuple[str, ...]:
     if result.test is not None:
         lines.append(f"Test, scored once with the best weights: {_scores(result.test, 'test')}.")
     if result.onnx is not None:
+        file = f"{result.run}/{result.onnx}"
         lines += [
-            f"ONNX file, checked: {result.run}/{result.onnx}",
-            f"Next: clf validate-onnx {result.run}/{result.onnx}{split}",
+            f"ONNX file, checked: {file}",
+            f"Next: clf validate-onnx {shlex.quote(file)}{split}",
         ]
-    lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {result.run}{split}")
+    lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {shlex.quote(result.run)}{split}")
     return tuple(lines)
 
 

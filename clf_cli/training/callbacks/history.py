@@ -24,12 +24,12 @@ class HistoryCallback(L.Callback):
         result = history(self._scores.rows, self._monitor)
         run = self._publication.run
         write_json(run.report("history"), self._publication.report(result).to_json())
-        self._pictures.offer(run.history, lambda path: draw(result, path))
+        self._pictures.offer(run.history, lambda path: draw(result, path, run.root.name))
 
 
-def draw(result: HistoryResult, path: Path) -> None:
+def draw(result: HistoryResult, path: Path, subject: str) -> None:
     """Draws the curves to a PNG file."""
     from clf_cli.render.figures import save_figure  # matplotlib: only where something is drawn
     from clf_cli.render.history import figure
 
-    save_figure(figure(result), path)
+    save_figure(figure(result, subject=subject), path)
