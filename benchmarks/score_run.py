@@ -42,7 +42,7 @@ def main() -> None:
     record = json.loads(run.run_json.read_text())
     line = {
         "run": run.root.name,
-        "command": " ".join(record["command"]),
+        "command": " ".join(Path(word).name if Path(word).is_absolute() else word for word in record["command"]),
         "epochs": len(timing),
         "best_epoch": record["best_epoch"],
         "threads": record["threads"],

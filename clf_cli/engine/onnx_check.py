@@ -142,20 +142,8 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
     reasons += _golden_reasons(golden, gates) if golden else []
     reasons += _score_reasons(stored) if stored else []
     accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
-    return OnnxCheckResult(
-        model=onnx.ref,
-        compared_with=compared,
-        graph=facts,
-        batches=batches,
-        gates=gates,
-        images=images,
-        golden=golden,
-        score=stored,
-        accuracy=accuracy,
-        reference=ref,
-        reasons=tuple(reasons),
-        findings=onnx.findings,
-    )
+    found = (images, golden, stored, accuracy, ref, tuple(reasons))
+    return OnnxCheckResult(onnx.ref, compared, facts, batches, gates, *found, findings=onnx.findings)
 
 
 def refused_batches(onnx: Classifier) -> list[str]:
