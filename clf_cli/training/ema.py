@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from clf_cli.settings.sections import EmaSection
 
 NETWORK_PREFIX = "network."
+Pairs = tuple[tuple[list[Tensor], list[Tensor]], ...]
 
 
 def ramped_decay(updates: int, decay: float) -> float:
@@ -33,6 +34,7 @@ class Ema(L.Callback):
         self._updates = 0
         self._seen_step = 0
         self._swapped = False
+        self._listed: Pairs | None = None  # listing costs four times as much as an update
 
     @property
     def average(self) -> nn.Module:
@@ -45,6 +47,7 @@ class Ema(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.average.to(pl_module.device)
+        self._listed = None
 
     @torch.no_grad()
     def on_train_batch_end(
@@ -102,12 +105,16 @@ class Ema(L.Callback):
                 torch._foreach_copy_(live, kept)
         self._swapped = not self._swapped
 
-    def _pairs(self, pl_module: L.LightningModule) -> tuple[tuple[list[Tensor], list[Tensor]], ...]:
-        """(average, live) tensors: floating ones, then the others."""
-        averages, lives = _tensors(self.average), _tensors(_network(pl_module))
-        floats = [index for index, tensor in enumerate(lives) if tensor.is_floating_point()]
-        others = [index for index, tensor in enumerate(lives) if not tensor.is_floating_point()]
-        return tuple(([averages[i] for i in chosen], [lives[i] for i in chosen]) for chosen in (floats, others))
+    def _pairs(self, pl_module: L.LightningModule) -> Pairs:
+        """(average, live) tensors: floating ones, then the others. Listed once the network lies on its device."""
+        if self._listed is None:
+            averages, lives = _tensors(self.average), _tensors(_network(pl_module))
+            floats = [index for index, tensor in enumerate(lives) if tensor.is_floating_point()]
+            others = [index for index, tensor in enumerate(lives) if not tensor.is_floating_point()]
+            self._listed = tuple(
+                ([averages[i] for i in chosen], [lives[i] for i in chosen]) for chosen in (floats, others)
+            )
+        return self._listed
 
 
 def _network(pl_module: L.LightningModule) -> nn.Module:
