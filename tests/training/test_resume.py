@@ -80,6 +80,22 @@ def test_killed_after_an_epoch_and_resumed(clf: Clf, whole_run: RunDir, tiny_dat
     assert not list(differences(end_state(whole_run), end_state(run)))
 
 
+def test_killed_in_mid_epoch_and_resumed_from_there(
+    clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    process = start_clf(train_arguments(tiny_dataset, tmp_path, "run", *MORE, "--checkpoint-every", "3"), cwd=tmp_path)
+    run = RunDir(tmp_path / "run")
+    while not run.step_checkpoint(12).exists() and process.poll() is None:
+        pass  # step 12 is the fourth of the second epoch's eight
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    resumed = clf("train", "--resume", run.step_checkpoint(12))
+    assert resumed.code == 0, resumed.stderr
+    assert "epoch 2/4" in resumed.stderr
+    assert not list(differences(end_state(whole_run), end_state(run)))
+
+
 @pytest.mark.parametrize("step", [3, 12])
 def test_resumed_in_mid_epoch(clf: Clf, whole_run: RunDir, tmp_path: Path, step: int) -> None:
     copy = RunDir(tmp_path / "run")
