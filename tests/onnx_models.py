@@ -23,6 +23,7 @@ from clf_cli.values.contract import Contract, Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.run_dir import RunDir, run_of
+from tests.running import mark
 
 LABELS = Labels(("", "0", "00", "7", "grün"))
 COMPUTE = Compute("cpu", 1, 0, "fp32", 0, True, False)
@@ -153,7 +154,7 @@ def write_run(root: Path, data: Path) -> RunDir:
     write_checkpoint(run.best, facts)
     accuracy = metrics(predict(network_classifier(run.best), dataset, "val")).acc_top1
     write_checkpoint(run.best, replace(facts, score=Score("val/acc_top1", "val", accuracy, "ema")))
-    run.run_json.write_text("{}")
+    mark(run)
     run.settings.write_text(to_toml(Settings(data=section), {}))
     write_splits(run.splits, dataset)
     return run

@@ -24,12 +24,13 @@ from clf_cli.settings import kinds
 from clf_cli.settings.load import read_settings, to_toml
 from clf_cli.settings.resolved import ONE_START
 from clf_cli.settings.root import FLAG_ONLY, SECTIONS, Setting, Settings, all_settings
-from clf_cli.training.record import FORMAT_VERSION, RunRecord, read_record, write_record
+from clf_cli.training.record import write_record
 from clf_cli.values.contract import CONTRACT_KEY, Contract, Score, labels_mapping
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import DataRef, ModelRef, Report, plain
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.run_record import FORMAT_VERSION, RunRecord, read_record
 
 quick = with_options(derandomize=True, deadline=None, max_examples=40)
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -71,7 +72,9 @@ def drawn(setting: Setting) -> st.SearchStrategy[Any]:
     choices: list[st.SearchStrategy[Any]] = []
     for kind in schema.get("anyOf", [schema]):
         words = kind.get("enum", [kind["const"]] if "const" in kind else [])
-        if words:
+        if kind.get("type") == "array":
+            choices.append(st.lists(st.sampled_from(kind["items"]["enum"]), unique=True).map(tuple))
+        elif words:
             choices.append(st.sampled_from(words))
         elif kind["type"] == "null":
             choices.append(st.none())

@@ -132,7 +132,11 @@ def _option(setting: Setting) -> OptionInfo:
         *([] if setting.default is None else [f"default: {_shown_default(setting)}"]),
     ]
     option: OptionInfo = typer.Option(
-        setting.default if setting.is_switch else kinds.shown(setting.default) or None,
+        setting.default
+        if setting.is_switch
+        else None
+        if kinds.is_list(setting)
+        else kinds.shown(setting.default) or None,
         *setting.flags,
         metavar=named,
         show_default=False,

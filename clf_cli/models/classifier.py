@@ -13,6 +13,7 @@ from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Weights
 from clf_cli.values.run_dir import RunDir, newest_runs
+from clf_cli.values.run_record import read_record
 
 Logits = Callable[[FloatArray], FloatArray]  # (N, 3, H, W) of the evaluation transform to (N, C)
 
@@ -63,7 +64,7 @@ def open_classifier(path: Path, ema: bool | None = None, compute: Compute | None
 
 
 def model_file(path: Path) -> Path:
-    """`path` if it is a file, else the checkpoint of that run: best, else last. Raises ModelError (exit 4)."""
+    """`path` if it is a file, else the checkpoint of that finished run: best, else last. Raises ModelError (exit 4)."""
     if path.is_file():
         return path
     if not path.exists():
@@ -71,8 +72,26 @@ def model_file(path: Path) -> Path:
             f"There is no {path}.", f"Expected a run folder, a checkpoint or an .onnx file. {newest_runs()}"
         )
     run = RunDir(path)
+    _require_finished(run)
     found = next((file for file in (run.best, run.last, run.previous) if file.is_file()), None)
     if found is None:
         what = "run has no checkpoint yet" if run.run_json.is_file() else "folder is not a run: it has no checkpoints"
         raise ModelError(f"{path}: this {what}.", f"Expected {run.best.relative_to(path)} in it. {newest_runs()}")
     return found
+
+
+def _require_finished(run: RunDir) -> None:
+    """The weights of a run that goes on, or ended early, are not what it would ship; a file of them may be named."""
+    if not run.run_json.is_file():
+        return
+    status = read_record(run).status
+    if status == "finished":
+        return
+    ended = "is still training, or was killed" if status == "running" else f"ended early ({status})"
+    there = next((file for file in (run.best, run.last, run.previous) if file.is_file()), None)
+    hint = (
+        f"To use them as they are, name a checkpoint, such as {there}; to go on: `clf train --resume {run.root}`."
+        if there
+        else f"It has no checkpoint yet. {newest_runs()}"
+    )
+    raise ModelError(f"{run.root} {ended}, so its weights are not final.", hint)

@@ -71,7 +71,9 @@ def _kinds(setting: Setting) -> list[Mapping[str, Any]]:
 
 
 def _choices(kind: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(kind.get("enum", [kind["const"]] if "const" in kind else []))
+    """Of a list, those of its items."""
+    item = kind.get("items", kind)
+    return tuple(item.get("enum", [item["const"]] if "const" in item else []))
 
 
 def _bounds(kind: Mapping[str, Any]) -> list[str]:

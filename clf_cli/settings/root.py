@@ -9,7 +9,9 @@ from pydantic.fields import FieldInfo
 
 from clf_cli.settings.sections import (
     AugmentSection,
+    CalibrateSection,
     CallbacksSection,
+    CompareSection,
     ComputeSection,
     DataSection,
     EmaSection,
@@ -39,6 +41,8 @@ class Settings(BaseModel):
     callbacks: CallbacksSection = CallbacksSection()
     export: ExportSection = ExportSection()
     validate_onnx: ValidateSection = ValidateSection()
+    compare: CompareSection = CompareSection()
+    calibrate: CalibrateSection = CalibrateSection()
     synth: SynthSection = SynthSection()
 
 
@@ -99,13 +103,24 @@ class Setting:
 # What says which images a trained model is scored on; the hints of bad data name these flags.
 SCORED_DATA = ("data.root", "data.on_bad_image", "data.on_label_conflict", "data.on_unknown_class")
 
+WHERE = ("compute.device", "compute.threads", "compute.workers")
+SCORED = (*SCORED_DATA, *WHERE)
+
 # What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
 # before each flag (`--ema-decay`), "-section.key" to leave one out.
 COMMANDS: dict[str, tuple[str, ...]] = {
     "train": ("data", "model", "augment", "optim", "train", "compute", "+ema", "callbacks", "+export"),
     "export": ("export", "-export.enabled", *SCORED_DATA, "compute.threads"),
     "validate-onnx": ("validate_onnx", *SCORED_DATA, "compute.threads"),
-    "confusion": (*SCORED_DATA, "compute.device", "compute.threads", "compute.workers"),
+    "evaluate": SCORED,
+    "confusion": SCORED,
+    "predict": ("data.on_bad_image", *WHERE),
+    "samples": (*SCORED, "augment", "compute.seed"),
+    "compare": ("compare", *SCORED, "compute.seed"),
+    "calibrate": ("calibrate", *SCORED),
+    "average": SCORED,
+    "sampler": ("data", "optim.balance", "compute.seed", "compute.workers"),
+    "model-info": ("model.image_size", *WHERE),
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),

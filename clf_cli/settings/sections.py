@@ -172,8 +172,9 @@ class TrainSection(Section):
     )
     patience: Annotated[int, Field(gt=0)] = Field(10, description="Epochs without a better metric before stopping.")
     min_delta: Annotated[float, Field(ge=0)] = Field(0.001, description="Least change that counts as better.")
-    tracker: Literal["none", "tensorboard"] = Field(
-        "none", description="Also send losses, scores and learning rates there."
+    tracker: tuple[Literal["csv", "tensorboard", "wandb", "mlflow"], ...] = Field(
+        ("csv",),
+        description="Also send scores, pictures, settings and model files there; metrics.csv is always written.",
     )
     checkpoint_every: Annotated[int, Field(gt=0)] | None = Field(
         None, description="Also keep a resumable step-*.ckpt every so many steps."
@@ -213,6 +214,7 @@ class CallbacksSection(Section):
     dataset_stats: bool = Field(True, description="Class counts per split at the start.")
     sampler_stats: bool = Field(True, description="Drawn against expected images per class.")
     lr_log: bool = Field(True, description="Record the learning rate.")
+    report: bool = Field(True, description="One HTML page of the whole run, at its end.")
     progress: bool = Field(True, description="Progress bar, or one line per epoch off a terminal.")
     pictures: Literal["auto", "every", "last"] = Field(
         "auto", description="Pictures of each epoch: while cheap (under 2 % of the time), always, or at the end."
@@ -238,6 +240,25 @@ class ValidateSection(Section):
     min_agreement: Share = Field(1.0, description="Least share of equal predictions, ties aside.")
     max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="Largest loss of accuracy against the reference, ties aside."
+    )
+
+
+class CompareSection(Section):
+    title: ClassVar[str] = "Gates"
+
+    max_accuracy_drop: Share | None = Field(
+        None, description="Exit 1 when B's top-1 accuracy is lower than A's by more than this."
+    )
+    per_class_max_accuracy_drop: Share | None = Field(
+        None, description="Exit 1 when B's accuracy on a class is lower than A's by more than this."
+    )
+
+
+class CalibrateSection(Section):
+    title: ClassVar[str] = "Calibration"
+
+    target_precision: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.95, description="Share of right answers that each class's threshold should reach."
     )
 
 

@@ -168,7 +168,7 @@ def concerns(
         chosen.append(SamplerCallback(feed.drawn, publication))
     if switches.history:
         chosen.append(HistoryCallback(scores, publication, pictures, start.settings.train.monitor))
-    if switches.lr_log and start.settings.train.tracker != "none":
+    if switches.lr_log and "tensorboard" in start.settings.train.tracker:
         chosen.append(LearningRateMonitor(logging_interval="step"))
     return chosen
 
@@ -242,7 +242,7 @@ def build_trainer(start: Start, callbacks: list[L.Callback]) -> L.Trainer:
 
 
 def _tracker(start: Start) -> TensorBoardLogger | bool:
-    if start.settings.train.tracker == "none":
+    if "tensorboard" not in start.settings.train.tracker:
         return False
     try:
         return TensorBoardLogger(start.run.root, name=start.run.tracker.name, version="")

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from clf_cli.errors import ModelError
-from clf_cli.training.record import read_record
 from clf_cli.values.report import NEVER_VALIDATED, Report
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.run_record import read_record
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
-from clf_cli.training.record import read_record
 from clf_cli.training.start import NothingToDo, Start
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, run_of
+from clf_cli.values.run_record import read_record
 
 # Flags that may differ from the run's own: they change no number of the epochs to come, or say that they do.
 FREE = ("optim.epochs", "train.patience", "compute.workers", "train.resume", "train.checkpoint_every")

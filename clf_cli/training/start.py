@@ -13,10 +13,11 @@ from clf_cli.files import unwritable
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
-from clf_cli.training.record import RunRecord, new_record
+from clf_cli.training.record import new_record
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.run_record import RunRecord
 
 
 @dataclass(frozen=True)

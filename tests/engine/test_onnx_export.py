@@ -50,7 +50,7 @@ def exported(tmp_path_factory):
     """A run with a checkpoint, exported once: (run, result)."""
     run = RunDir(tmp_path_factory.mktemp("runs") / "jersey")
     write_checkpoint(run.best)
-    run.run_json.write_text("{}")
+    mark(run)
     before = digest(run.best)
     result = export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
     assert digest(run.best) == before, "the checkpoint was touched"
@@ -207,6 +207,9 @@ from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.settings.sections import ExportSection
 from clf_cli.values.onnx_files import files_beside
 from tests.onnx_models import COMPUTE
+from tests.running import mark
+from tests.running import mark
+from tests.running import mark
 export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),
                   ExportSection(), (), COMPUTE)
 """

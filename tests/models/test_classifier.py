@@ -22,6 +22,7 @@ from clf_cli.values.contract import Contract, Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.run_dir import RunDir
+from tests.running import mark
 
 ARCH, LABELS, INPUT = "test_resnet", Labels(("", "0", "00")), Preprocess(32, 32)
 SCORE = Score("val/acc_top1", "val", 0.5, "ema")
@@ -68,7 +69,7 @@ def run(tmp_path):
     run = RunDir(tmp_path / "runs" / "jersey")
     save(run.best, average=1, live=2)
     save(run.last, average=3, live=4)
-    run.run_json.write_text("{}")
+    mark(run)
     return run
 
 

@@ -1,0 +1,75 @@
+"""What a command on a model works with: the model, the images that it is asked about, and what it says of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from clf_cli.cli.console import progress, say
+from clf_cli.cli.model_data import model_data
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.scan import scan_threads
+from clf_cli.engine.predict import predict
+from clf_cli.errors import UsageError
+from clf_cli.models.classifier import Classifier, model_file, open_classifier
+from clf_cli.models.compute import compute_for
+from clf_cli.settings.resolved import Resolved
+from clf_cli.values.predictions import Predictions
+from clf_cli.values.report import DataRef, Report, Result
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model's predictions on a split, and how reports name both."""
+
+    classifier: Classifier
+    dataset: Dataset
+    predictions: Predictions
+    data: DataRef
+
+    def report(self, result: Result) -> Report:
+        return Report(result, self.classifier.ref, self.data, findings=self.classifier.findings)
+
+
+def opened_model(resolved: Resolved, model: Path) -> Classifier:
+    """A run, checkpoint or ONNX file, opened on the device that was asked for. Raises ModelError (exit 4)."""
+    file = model_file(model)
+    compute, notes = compute_for(file, resolved.settings.compute)
+    for note in notes:
+        say(note)
+    return open_classifier(file, compute=compute)
+
+
+def opened(resolved: Resolved, model: Path) -> tuple[Classifier, Dataset]:
+    """The model, and the images of --data or of its run.
+
+    Raises ModelError (exit 4), DataError (exit 3), UsageError (exit 2) where it lies in no run and --data is not given.
+    """
+    classifier = opened_model(resolved, model)
+    dataset = model_data(resolved, classifier)
+    if dataset is None:
+        raise UsageError(
+            f"{classifier.path} does not lie in a run, so its data are not known.", "Name images with --data DIR."
+        )
+    trained_on = classifier.data_fingerprint
+    if trained_on is not None and dataset.fingerprint != trained_on:
+        say(f"{dataset.root} is not what the model was trained on: {dataset.fingerprint}, the model's is {trained_on}.")
+    return classifier, dataset
+
+
+def scored(resolved: Resolved, model: Path, split: str) -> Scored:
+    """What the model says of every image of the split; raises like `opened`."""
+    classifier, dataset = opened(resolved, model)
+    return scored_on(resolved, classifier, dataset, split)
+
+
+def scored_on(resolved: Resolved, classifier: Classifier, dataset: Dataset, split: str) -> Scored:
+    """What an opened model says of every image of a split. Raises DataError (exit 3)."""
+    workers = scan_threads(resolved.settings.compute.workers)
+    predictions = predict(classifier, dataset, split, workers, progress)
+    data = DataRef(
+        path=dataset.root.as_posix(),
+        split=dataset.split_name(split),
+        fingerprint=dataset.fingerprint,
+        images=len(predictions),
+        skipped=len(predictions.skipped),
+    )
+    return Scored(classifier, dataset, predictions, data)
