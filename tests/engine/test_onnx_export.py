@@ -28,6 +28,7 @@ from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
 from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import COMPUTE, FACTS, LABELS, without_ema, write_checkpoint
+from tests.running import mark
 
 SECTION = ExportSection()
 
@@ -207,9 +208,6 @@ from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.settings.sections import ExportSection
 from clf_cli.values.onnx_files import files_beside
 from tests.onnx_models import COMPUTE
-from tests.running import mark
-from tests.running import mark
-from tests.running import mark
 export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),
                   ExportSection(), (), COMPUTE)
 """
