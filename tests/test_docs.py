@@ -18,7 +18,7 @@ from clf_cli.cli.app import COMMAND_TABLE
 from clf_cli.settings.root import COMMANDS, all_settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SCRIPTS = sorted((ROOT / "examples").rglob("*.sh"))
 SETUP = ("pip install uv && uv run clf demo", "uv run pytest")
 OF_OTHERS = {"--help", "--version", "--install-completion", "--show-completion"}  # of Typer's group

@@ -32,6 +32,8 @@ class Classifier:
     data_fingerprint: str | None
     path: Path  # the file that was opened
     run: RunDir | None  # the run that it lies in
+    temperature: float | None = None  # of the contract: divides the logits where probabilities are told
+    thresholds: tuple[float | None, ...] | None = None  # (C,) of the contract; None for a class: never answer with it
 
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:

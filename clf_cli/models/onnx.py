@@ -54,6 +54,8 @@ def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
         data_fingerprint=contract.data_fingerprint,
         path=path,
         run=run_of(path),
+        temperature=contract.temperature,
+        thresholds=contract.thresholds,
     )
 
 

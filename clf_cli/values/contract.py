@@ -36,6 +36,8 @@ class Contract:
     data_fingerprint: str | None
     clf: str
     output: Literal["logits", "probabilities"] = "logits"
+    temperature: float | None = None  # divides the logits; None where nobody calibrated
+    thresholds: tuple[float | None, ...] | None = None  # (C,) least calibrated probability to answer with that class
 
     def to_json(self) -> dict[str, Any]:
         p = self.preprocess
@@ -65,8 +67,8 @@ class Contract:
             "arch": self.arch,
             "weights": self.weights,
             "score": None if self.score is None else _score_to_json(self.score),
-            "temperature": None,
-            "thresholds": None,
+            "temperature": self.temperature,
+            "thresholds": None if self.thresholds is None else list(self.thresholds),
             "run_id": self.run_id,
             "data_fingerprint": self.data_fingerprint,
             "clf": self.clf,
@@ -100,6 +102,8 @@ class Contract:
             data_fingerprint=data["data_fingerprint"],
             clf=data["clf"],
             output=data["output"]["kind"],
+            temperature=data["temperature"],
+            thresholds=None if data["thresholds"] is None else tuple(data["thresholds"]),
         )
 
     def metadata(self) -> dict[str, str]:
