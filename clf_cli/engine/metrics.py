@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from clf_cli.data.samples import WHOLE
 from clf_cli.engine.confusion import count_confusions
-from clf_cli.values.labels import Labels
+from clf_cli.errors import DataError
+from clf_cli.values.labels import Labels, shown
 from clf_cli.values.predictions import IntArray, Predictions
+from clf_cli.values.report import DataRef
 
 ECE_BINS = 15
 TOP = 5
@@ -124,6 +127,19 @@ def calibration_error(confidences: Vector, correct: npt.NDArray[np.bool_], bins:
     of_image = np.minimum(np.searchsorted(edges, confidences, side="right") - 1, bins - 1)
     gaps = np.bincount(of_image, weights=correct - confidences, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidences))
+
+
+def need_classes(predictions: Predictions, data: DataRef) -> None:
+    """Raises DataError (exit 3) for images of one class only: what a model mixes up cannot be seen on them."""
+    present = np.unique(predictions.targets)
+    if len(present) != 1:
+        return
+    only = shown(predictions.labels.names[int(present[0])])
+    what = data.path if data.split == WHOLE else f"The split {data.split} of {data.path}"
+    raise DataError(
+        f"{what} holds images of one class only ({only}): averages over classes say nothing there.",
+        "`clf confusion` counts them all the same; or name more data with --data, or another --split.",
+    )
 
 
 def _ratio(numerator: IntArray, denominator: IntArray) -> Vector:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clf_cli.engine.metrics import calibration_error, class_metrics, metrics, target_ranks
+from clf_cli.engine.metrics import calibration_error, class_metrics, metrics, need_classes, target_ranks
+from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions, softmax
-from clf_cli.values.report import Report
+from clf_cli.values.report import DataRef, Report
 
 
 def predictions_of(logits, targets, names=None):
@@ -155,3 +156,12 @@ def test_a_thousand_classes_are_fast():
     start = time.process_time()
     metrics(p).to_result()
     assert time.process_time() - start < 1.0  # 0.06 s where it was written
+
+
+@pytest.mark.parametrize(("split", "says"), [("val", "The split val of birds holds"), ("all", "birds holds")])
+def test_one_class_alone_is_refused(split, says):
+    data = DataRef("birds", split, "sha256:0", 2, 0)
+    need_classes(predictions_of(np.zeros((2, 3)), [0, 2]), data)
+    with pytest.raises(DataError, match=rf"^{says} images of one class only \(\(empty\)\)") as caught:
+        need_classes(predictions_of(np.zeros((2, 3)), [1, 1], ["a", "", "b"]), data)
+    assert "clf confusion" in caught.value.hint
