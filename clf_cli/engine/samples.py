@@ -12,13 +12,14 @@ from clf_cli.values.predictions import IntArray, Predictions
 
 @dataclass(frozen=True)
 class SampledPrediction:
-    """One image: labels as in the data, `confidence` (0 to 1) of the predicted class."""
+    """One image: labels as in the data, `confidence` (0 to 1) of the predicted class, `loss` (nats) of the true one."""
 
     path: str
     true: str
     predicted: str
     confidence: float
     correct: bool
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,25 @@ def choose_samples(paths: tuple[str, ...], targets: IntArray, labels: Labels, co
 def sample_predictions(predictions: Predictions, count: int = 16, seed: int = 0) -> SamplesResult:
     """What was predicted for the images that `choose_samples` picks, in its order."""
     chosen = choose_samples(predictions.paths, predictions.targets, predictions.labels, count, seed)
+    return SamplesResult(tuple(_sampled(predictions, position) for position in chosen.tolist()))
+
+
+def worst_samples(predictions: Predictions, count: int = 16) -> SamplesResult:
+    """The images of the highest loss, the highest first, equal ones by path; an undefined loss counts as infinite."""
+    losses = np.nan_to_num(predictions.losses, nan=np.inf).tolist()
+    order = sorted(range(len(predictions)), key=lambda position: (-losses[position], predictions.paths[position]))
+    return SamplesResult(tuple(_sampled(predictions, position) for position in order[:count]))
+
+
+def _sampled(predictions: Predictions, position: int) -> SampledPrediction:
     names = predictions.labels.names
-    return SamplesResult(
-        tuple(
-            SampledPrediction(
-                path=predictions.paths[i],
-                true=names[predictions.targets[i]],
-                predicted=names[predictions.predicted[i]],
-                confidence=float(predictions.confidences[i]),
-                correct=bool(predictions.correct[i]),
-            )
-            for i in chosen.tolist()
-        )
+    return SampledPrediction(
+        path=predictions.paths[position],
+        true=names[predictions.targets[position]],
+        predicted=names[predictions.predicted[position]],
+        confidence=float(predictions.confidences[position]),
+        correct=bool(predictions.correct[position]),
+        loss=float(predictions.losses[position]),
     )
 
 

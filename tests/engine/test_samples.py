@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clf_cli.engine.samples import choose_samples, sample_predictions
+from clf_cli.engine.samples import choose_samples, sample_predictions, worst_samples
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.report import Report
@@ -74,7 +74,22 @@ def test_what_was_predicted():
     result = sample_predictions(Predictions(("a.jpg", "b.jpg"), np.array([0, 1]), scores, LABELS))
     value = json.loads(json.dumps(Report(result).to_json()))["result"]["samples"]
     confidence = pytest.approx(1 / (1 + 3 * np.exp(-9)))
+    right, wrong = pytest.approx(np.log(1 + 3 * np.exp(-9))), pytest.approx(9 + np.log(1 + 3 * np.exp(-9)))
     assert value == [
-        {"path": "a.jpg", "true": "", "predicted": "", "confidence": confidence, "correct": True},
-        {"path": "b.jpg", "true": "0", "predicted": "00", "confidence": confidence, "correct": False},
+        {"path": "a.jpg", "true": "", "predicted": "", "confidence": confidence, "correct": True, "loss": right},
+        {"path": "b.jpg", "true": "0", "predicted": "00", "confidence": confidence, "correct": False, "loss": wrong},
     ]
+
+
+def test_the_worst_are_those_of_the_highest_loss_and_equal_ones_go_by_path():
+    predictions = Predictions(PATHS, TARGETS, logits(0), LABELS)
+    shown = [sample.path for sample in worst_samples(predictions, 5).samples]
+    assert shown == [PATHS[i] for i in np.argsort(-predictions.losses)[:5]]
+    same = Predictions(PATHS, TARGETS, np.zeros((40, 4), np.float32), LABELS)
+    assert [sample.path for sample in worst_samples(same, 100).samples] == sorted(PATHS)
+
+
+def test_an_undefined_loss_is_the_worst():
+    scores = np.array([[9, 0, 0, 0], [np.inf, 0, 0, 0], [0, 0, 9, 0]], np.float32)
+    result = worst_samples(Predictions(("a", "b", "c"), np.zeros(3, np.int64), scores, LABELS), 2)
+    assert [sample.path for sample in result.samples] == ["b", "c"]

@@ -15,7 +15,7 @@ RIGHT, WRONG = (0, 158, 115), (213, 94, 0)
 def samples(count, correct=lambda i: i % 2 == 0, name="7"):
     return SamplesResult(
         tuple(
-            SampledPrediction(f"val/{i}.jpg", name, name if correct(i) else "1", 0.981, correct(i))
+            SampledPrediction(f"val/{i}.jpg", name, name if correct(i) else "1", 0.981, correct(i), 0.5)
             for i in range(count)
         )
     )
