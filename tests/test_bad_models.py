@@ -90,7 +90,7 @@ def test_a_file_that_is_no_model(clf: Clf, tmp_path: Path, tiny_dataset: Path, c
         assert name in done.stderr
 
 
-@pytest.mark.parametrize("command", (*ON_A_SPLIT, "predict", "report"))
+@pytest.mark.parametrize("command", [*ON_A_SPLIT, "predict", "report"])
 def test_no_model_is_guessed(clf: Clf, run: RunDir, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.chdir(run.root.parents[1])
     done = clf(command)
