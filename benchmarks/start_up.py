@@ -2,10 +2,10 @@
 
     uv run python benchmarks/start_up.py [--out benchmarks/results/start_up.jsonl]
 
-Help and a usage error of every command, then each command that takes a model: on an ONNX file, where torch is not imported,
-and on the checkpoint, where it is. The data are 24 drawn images and the network is tiny, so what is left is start-up. Each case
-is a process of its own, five times in turn with `import typer`; the least CPU time of each counts. One JSON line per
-case is appended; cases that are there are skipped.
+Help and a usage error of every command, then each command that takes a model: on an ONNX file, where torch is not
+imported, and on the checkpoint, where it is. The data are 24 drawn images and the network is tiny, so what is left is
+start-up. Each case is a process of its own, five times in turn with `import typer`; the least CPU time of each counts.
+One JSON line per case is appended; cases that are there are skipped.
 """
 
 import argparse
