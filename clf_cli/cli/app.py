@@ -25,6 +25,9 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
 )
 _MODULES = {name: module for name, _, module in COMMAND_TABLE}
 
+# arguments that a message lists the newest runs for when they are missing, by metavar: what they name, what it may be
+_NEVER_GUESSED = {"MODEL": ("model", "a run folder or a file"), "RUN": ("run", "a run folder")}
+
 EPILOG = (
     "Settings come from the command line, then the environment, then ./clf.toml or "
     r"\[tool.clf] in ./pyproject.toml, then the defaults below."
@@ -51,10 +54,11 @@ class Lazy(HelpCommand):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except typer.BadParameter as error:
-            if error.param is None or error.param.metavar != "MODEL":
+            if error.param is None or error.param.metavar not in _NEVER_GUESSED:
                 raise
-            hint = f"Expected a run folder or a file. {newest_runs()}"
-            raise UsageError("No model is named, and none is guessed.", hint) from None
+            thing, expected = _NEVER_GUESSED[error.param.metavar]
+            hint = f"Expected {expected}. {newest_runs()}"
+            raise UsageError(f"No {thing} is named, and none is guessed.", hint) from None
 
 
 def _never_called() -> None:
