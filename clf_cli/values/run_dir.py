@@ -43,6 +43,10 @@ class RunDir:
         return self.root / "history.png"
 
     @property
+    def report_page(self) -> Path:
+        return self.root / "report.html"
+
+    @property
     def tracker(self) -> Path:
         return self.root / "tracker"
 
