@@ -1,6 +1,7 @@
 """The only place that opens an image: every pixel that clf trains on, scores or draws comes through here."""
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -58,23 +59,34 @@ def open_with_facts(source: Path | BinaryIO) -> Opened:
     """`open_image`, with format, original mode and whether EXIF turned the image."""
     if not isinstance(source, Path):
         return _open(source)
-    if source.exists() and not source.is_file():  # opening a FIFO would wait forever
-        raise UnreadableImageError("not a regular file")
     try:
+        if source.exists() and not source.is_file():  # opening a FIFO would wait forever
+            raise UnreadableImageError("not a regular file")
         with source.open("rb") as file:
             return _open(file)
     except FileNotFoundError as error:
         raise UnreadableImageError("no such file") from error
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from error
+    except ValueError as error:  # a zero byte in the path
+        raise UnreadableImageError("not a path that can be opened") from error
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """What `open_image` makes of a file, of an image that is open already. Raises UnreadableImageError."""
+    return _or_reason(lambda: _normal(image)).image
 
 
 def _open(file: BinaryIO) -> Opened:
     if not file.read(1):
         raise UnreadableImageError("empty file (0 bytes)")
     file.seek(0)
+    return _or_reason(lambda: _decode(file))
+
+
+def _or_reason(decode: Callable[[], Opened]) -> Opened:
     try:
-        return _decode(file)
+        return decode()
     except UnidentifiedImageError as error:
         raise UnreadableImageError("not an image of a known format") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -87,12 +99,16 @@ def _open(file: BinaryIO) -> Opened:
 
 def _decode(file: BinaryIO) -> Opened:
     with Image.open(file, formats=_formats()) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise UnreadableImageError(f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels")
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        return Opened(_rgb(upright), image.format or "", image.mode, turn is not None)
+        return _normal(image)
+
+
+def _normal(image: Image.Image) -> Opened:
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImageError(f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels")
+    image.load()
+    turn = _TURNS.get(_orientation(image))
+    upright = image if turn is None else image.transpose(turn)
+    return Opened(_rgb(upright), image.format or "", image.mode, turn is not None)
 
 
 @functools.cache

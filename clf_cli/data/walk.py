@@ -33,8 +33,9 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(found, key=lambda entry: entry.name)
 
 
-def walk(root: Path, folder: Path) -> Tree:
-    """Everything below `folder`; links to folders are followed inside `root`, each real folder once.
+def walk(root: Path, folder: Path, deep: bool = True) -> Tree:
+    """Everything below `folder`, or, not `deep`, directly in it; links to folders are followed inside `root`, each real
+    folder once.
 
     A folder with an image's suffix is listed as an image, so that the scan can refuse it by name.
     """
@@ -52,10 +53,12 @@ def walk(root: Path, folder: Path) -> Tree:
             tree.findings.append(Finding("outside", "error", name, "links out of the data folder"))
             continue
         try:
-            waiting.extend(_sort(root, current, tree))
+            below = list(_sort(root, current, tree))
         except OSError as error:
             reason = f"folder cannot be read: {error.strerror}"
             tree.findings.append(Finding("unreadable", "error", name, reason))
+        else:
+            waiting.extend(below if deep else ())
     tree.images.sort()
     tree.manifests.sort()
     return tree

@@ -1,22 +1,20 @@
 """What a classifier says of every image of a split."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import closing
 
 import numpy as np
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.data.samples import Sample, printable
+from clf_cli.engine.read_ahead import batches_of, read_ahead
 from clf_cli.errors import DataError
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels, shown
-from clf_cli.values.predictions import EVAL_BATCH, FloatArray, IntArray, Predictions, Skipped
-from clf_cli.values.preprocess import Preprocess, preprocess_image
+from clf_cli.values.predictions import FloatArray, IntArray, Predictions, Skipped
+from clf_cli.values.preprocess import preprocess_image
 from clf_cli.values.progress import Progress, silent
-
-Read = FloatArray | Skipped
 
 
 def predict(
@@ -31,8 +29,16 @@ def predict(
     targets = _targets(samples, classifier.labels)
     logits: list[FloatArray] = []
     lost: list[Skipped] = []
-    with ThreadPoolExecutor(max(1, workers)) as pool, progress(f"Predicting {split}", len(samples)) as advance:
-        for images in _batches(pool, dataset.root, samples, classifier.preprocess):
+
+    def read(sample: Sample) -> FloatArray | Skipped:
+        try:
+            return preprocess_image(open_image(dataset.root / sample.path), classifier.preprocess)
+        except UnreadableImageError as error:
+            return Skipped(sample.path, str(error))
+
+    ahead = read_ahead(batches_of(samples), read, workers)
+    with closing(ahead), progress(f"Predicting {split}", len(samples)) as advance:
+        for images in ahead:
             lost += [image for image in images if isinstance(image, Skipped)]
             if not lost:
                 batch = np.stack([image for image in images if not isinstance(image, Skipped)])
@@ -52,24 +58,6 @@ def predict(
         labels=classifier.labels,
         skipped=dataset.skipped_in(split),
     )
-
-
-def _batches(
-    pool: ThreadPoolExecutor, root: Path, samples: Sequence[Sample], preprocess: Preprocess
-) -> Iterator[list[Read]]:
-    """Preprocessed images by EVAL_BATCH; the next batch is decoded while the caller works on this one."""
-
-    def read(sample: Sample) -> Read:
-        try:
-            return preprocess_image(open_image(root / sample.path), preprocess)
-        except UnreadableImageError as error:
-            return Skipped(sample.path, str(error))
-
-    chunks = [samples[start : start + EVAL_BATCH] for start in range(0, len(samples), EVAL_BATCH)]
-    ahead = pool.map(read, chunks[0])
-    for following in (*chunks[1:], ()):
-        images, ahead = list(ahead), pool.map(read, following)
-        yield images
 
 
 def _targets(samples: Sequence[Sample], labels: Labels) -> IntArray:

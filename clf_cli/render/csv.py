@@ -13,8 +13,12 @@ _NEEDS_QUOTES = frozenset(',"\r\n')
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Writes a whole file or none (RunError). The empty string is `""`; None, NaN and infinities are empty."""
-    lines = (",".join(_field(cell) for cell in row) for row in (header, *rows))
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    write_text(path, "".join(f"{csv_line(row)}\n" for row in (header, *rows)))
+
+
+def csv_line(row: Sequence[Cell]) -> str:
+    """One row without its line end."""
+    return ",".join(_field(cell) for cell in row)
 
 
 def _field(cell: Cell) -> str:
