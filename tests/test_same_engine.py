@@ -10,7 +10,6 @@ from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.metrics import metrics
 from clf_cli.engine.model_info import model_info
 from clf_cli.engine.predict import predict
-from clf_cli.engine.sampler import SamplerResult
 from clf_cli.engine.samples import sample_predictions
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import open_classifier
@@ -93,11 +92,13 @@ def test_model_info(tiny_run: RunDir) -> None:
     assert plain(fresh.to_result()) == stored(tiny_run.report("model_info"))["result"]
 
 
-def test_sampler_draws_every_image_once_without_balance(tiny_run: RunDir) -> None:
-    result = stored(tiny_run.epoch(2) / "sampler.json")["result"]
-    assert result["drawn"] == result["expected"] == [20, 20, 20]
-    assert result["epoch"] == 2
-    assert SamplerResult.kind == stored(tiny_run.report("sampler"))["kind"]
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_sampler(clf: Clf, tiny_run: RunDir, epoch: int) -> None:
+    done = clf("sampler", "--config", tiny_run.settings, "--epoch", epoch, "--json")
+    assert done.code == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report == stored(tiny_run.epoch(epoch) / "sampler.json")
+    assert report["result"]["drawn"] == report["result"]["expected"] == [20, 20, 20]
 
 
 def test_history_has_a_point_per_epoch(tiny_run: RunDir) -> None:

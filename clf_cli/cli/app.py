@@ -18,7 +18,9 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
     ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
     ("confusion", "Count true against predicted classes.", "confusion"),
+    ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
+    ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
     ("synth", "Draw a data set of jersey numbers.", "synth"),
     ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
     ("config", "Show the settings with their sources, or their JSON schema.", "config"),
@@ -26,7 +28,12 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
 _MODULES = {name: module for name, _, module in COMMAND_TABLE}
 
 # arguments that a message lists the newest runs for when they are missing, by metavar: what they name, what it may be
-_NEVER_GUESSED = {"MODEL": ("model", "a run folder or a file"), "RUN": ("run", "a run folder")}
+_NEVER_GUESSED = {
+    "MODEL": ("model", "a run folder or a file"),
+    "A": ("baseline", "a run folder or a file"),
+    "B": ("candidate", "a run folder or a file"),
+    "RUN": ("run", "a run folder"),
+}
 
 EPILOG = (
     "Settings come from the command line, then the environment, then ./clf.toml or "

@@ -21,10 +21,15 @@ def stem_for(resolved: Resolved, out: Path | None, model: Path, name: str, split
     Files are this stem with a suffix. Raises UsageError (exit 2) when --out is a file.
     """
     if out is not None:
-        if out.exists() and not out.is_dir():
-            raise UsageError(f"--out {out} is a file.", "Name a folder; it may be new.")
-        return out / name
+        return stem_in(out, name)
     run = RunDir(model)
     if not run.run_json.is_file() or resolved.given("data.root"):
         return None
     return run.report(name if split == "val" else f"{name}-{split}", suffix="")
+
+
+def stem_in(out: Path, name: str) -> Path:
+    """`DIR/confusion`. Raises UsageError (exit 2) when --out is a file."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file.", "Name a folder; it may be new.")
+    return out / name

@@ -17,8 +17,15 @@ from torch.utils.data import Dataset as TorchDataset
 from clf_cli.data.augment import Augment, augment_image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.data.samplers import IntArray, balanced_order, image_generator, occurrences, of_rank, uniform_order
-from clf_cli.data.samples import Sample
+from clf_cli.data.samplers import (
+    IntArray,
+    epoch_length,
+    epoch_order,
+    image_generator,
+    occurrences,
+    of_rank,
+    targets_of,
+)
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import EVAL_BATCH
@@ -130,8 +137,7 @@ class EpochSampler(Sampler[Draw]):
     """The draws of one epoch, a pure function of seed and epoch (which counts from 0).
 
     Every train image once, or, when `balanced`, as many draws with replacement in which every class is equally likely.
-    A last batch of one image is left out, since batch normalisation cannot learn from it; the epoch's order decides
-    which image that is.
+    A last batch of one image is left out; the epoch's order decides which image that is.
     """
 
     def __init__(self, targets: IntArray, loading: Loading, seed: int, balanced: bool) -> None:
@@ -150,9 +156,7 @@ class EpochSampler(Sampler[Draw]):
         return of_rank(self._whole_order(), self.loading.rank, self.loading.world)[: len(self)]
 
     def __len__(self) -> int:
-        count = len(self.targets) // self.loading.world
-        lonely = count > 1 and self.loading.batch_size > 1 and count % self.loading.batch_size == 1
-        return count - 1 if lonely else count
+        return epoch_length(len(self.targets) // self.loading.world, self.loading.batch_size)
 
     def __iter__(self) -> Iterator[Draw]:
         earlier = of_rank(occurrences(self._whole_order()), self.loading.rank, self.loading.world)
@@ -162,9 +166,7 @@ class EpochSampler(Sampler[Draw]):
         return iter(draws[start:])
 
     def _whole_order(self) -> IntArray:
-        if self.balanced:
-            return balanced_order(self.targets, self.seed, self.epoch)
-        return uniform_order(len(self.targets), self.seed, self.epoch)
+        return epoch_order(self.targets, self.seed, self.epoch, self.balanced)
 
 
 class ImageLoader(DataLoader[Item]):
@@ -235,11 +237,6 @@ def eval_loader(dataset: Dataset, split: str, preprocess: Preprocess, labels: La
     """Normalised float32 batches of a split, in its order; of several processes each takes its share, unpadded."""
     images = EvalImages(dataset, split, preprocess, labels, loading.memory_budget)
     return ImageLoader(images, range(loading.rank, len(images), loading.world), loading)
-
-
-def targets_of(samples: Sequence[Sample], labels: Labels) -> IntArray:
-    """(N,) the index of each sample's label."""
-    return np.array([labels.indices[sample.label] for sample in samples], dtype=np.int64)
 
 
 def _read(root: Path, path: str) -> Image.Image:

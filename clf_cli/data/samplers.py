@@ -3,8 +3,13 @@
 Philox takes its key as it is, without hashing, so two streams are the same only if seed, epoch, image and draw are.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+
+from clf_cli.data.samples import Sample
+from clf_cli.values.labels import Labels
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -34,6 +39,17 @@ def balanced_order(targets: IntArray, seed: int, epoch: int) -> IntArray:
     return np.asarray(np.minimum(drawn, len(targets) - 1), dtype=np.int64)
 
 
+def epoch_order(targets: IntArray, seed: int, epoch: int, balanced: bool) -> IntArray:
+    """(N,) what all processes together draw in an epoch, which counts from 0."""
+    return balanced_order(targets, seed, epoch) if balanced else uniform_order(len(targets), seed, epoch)
+
+
+def epoch_length(images: int, batch_size: int) -> int:
+    """How many of `images` draws a process takes: batch normalisation cannot learn from a last batch of one image."""
+    lonely = images > 1 and batch_size > 1 and images % batch_size == 1
+    return images - 1 if lonely else images
+
+
 def occurrences(order: IntArray) -> IntArray:
     """(N,) for each draw, how often the same index was drawn before it: all 0 for a permutation."""
     by_index = np.argsort(order, kind="stable")
@@ -59,9 +75,21 @@ def class_weights(counts: npt.NDArray[np.integer]) -> FloatArray:
     return np.asarray(np.divide(1.0, shares * present.sum(), out=np.zeros(len(counts)), where=present))
 
 
+def targets_of(samples: Sequence[Sample], labels: Labels) -> IntArray:
+    """(N,) the index of each sample's label."""
+    return np.array([labels.indices[sample.label] for sample in samples], dtype=np.int64)
+
+
 def drawn_counts(order: IntArray, targets: IntArray, classes: int) -> IntArray:
     """(C,) how many images of each class an order draws."""
     return np.bincount(targets[order], minlength=classes).astype(np.int64)
+
+
+def batches_with(order: IntArray, targets: IntArray, classes: int, batch_size: int) -> IntArray:
+    """(C,) how many of an order's batches hold an image of each class."""
+    batch = np.arange(len(order)) // batch_size
+    cells = np.unique(batch * classes + targets[order])
+    return np.bincount(cells % classes, minlength=classes).astype(np.int64)
 
 
 def expected_counts(targets: IntArray, classes: int, draws: int, balanced: bool) -> FloatArray:

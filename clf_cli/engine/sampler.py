@@ -8,9 +8,21 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.samplers import (
+    batches_with,
+    class_weights,
+    drawn_counts,
+    epoch_length,
+    epoch_order,
+    expected_counts,
+    targets_of,
+)
 from clf_cli.data.samples import Finding
+from clf_cli.settings.sections import OptimSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
+from clf_cli.values.report import DataRef, Report
 
 Vector = npt.NDArray[np.float64]
 NAN = float("nan")
@@ -18,15 +30,26 @@ _PRECISION = 1e-15
 
 
 @dataclass(frozen=True)
+class Draws:
+    """One epoch's images per class (C,), in label order."""
+
+    epoch: int  # from 1
+    images: IntArray  # that the train split has
+    drawn: IntArray
+    expected: Vector  # on average over epochs
+    batches_with: IntArray  # batches of this epoch that hold an image of the class
+    batches: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class SamplerResult:
-    """One epoch's images per class, in label order."""
+    """What an epoch drew, whether that is chance, and what the loss makes of it; per class (C,), in label order."""
 
     kind: ClassVar[str] = "sampler"
 
     labels: Labels
-    epoch: int  # from 1
-    drawn: IntArray  # (C,) images
-    expected: Vector  # (C,) images, on average over epochs
+    draws: Draws
     ratio: Vector  # (C,) drawn / expected; NaN where none are expected
     chi_square: float  # over the classes that are expected; infinite when another one was drawn
     degrees: int  # of freedom
@@ -36,8 +59,8 @@ class SamplerResult:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """A warning when sampler and loss weights both correct the imbalance: rare classes then outweigh the others."""
-        expected = self.expected[self.expected > 0]
-        prior = self.effective_prior[self.expected > 0]
+        likely = self.draws.expected > 0
+        expected, prior = self.draws.expected[likely], self.effective_prior[likely]
         even = expected.size > 1 and bool(np.ptp(expected) <= 1e-6 * expected.max())
         if not even or prior.max() <= 1.01 * prior.min():
             return ()
@@ -47,38 +70,83 @@ class SamplerResult:
         )
         return (Finding("balance", "warning", "", reason),)
 
+    @property
+    def rarest(self) -> int | None:
+        """The class with the fewest train images, of those that have any; the first of equal ones."""
+        images = self.draws.images
+        return int(np.where(images > 0, images, images.max() + 1).argmin()) if images.any() else None
+
     def to_result(self) -> dict[str, Any]:
+        draws = self.draws
         return {
-            "epoch": self.epoch,
+            "epoch": draws.epoch,
             "labels": list(self.labels.names),
-            "drawn": self.drawn.tolist(),
-            "expected": self.expected.tolist(),
+            "images": draws.images.tolist(),
+            "drawn": draws.drawn.tolist(),
+            "expected": draws.expected.tolist(),
             "ratio": self.ratio.tolist(),
             "chi_square": self.chi_square,
             "degrees": self.degrees,
             "p_value": self.p_value,
             "effective_prior": self.effective_prior.tolist(),
+            "batch_size": draws.batch_size,
+            "batches": draws.batches,
+            "batches_with": draws.batches_with.tolist(),
         }
 
 
-def sampler_report(
-    drawn: IntArray, expected: Vector, labels: Labels, epoch: int, loss_weights: Vector | None = None
-) -> SamplerResult:
-    """`drawn` and `expected` images per class (C,) of one epoch (from 1); `loss_weights` (C,), None if unused."""
+def sampler_report(dataset: Dataset, optim: OptimSection, seed: int, epoch: int) -> Report:
+    """What training on `dataset` draws in an epoch (from 1), without training."""
+    labels, rows = dataset.labels, dataset.split("train")
+    targets = targets_of(rows, labels)
+    draws = epoch_draws(targets, len(labels), optim, seed, epoch)
+    result = sampler_result(draws, labels, loss_weights(targets, len(labels), optim))
+    skipped = len(dataset.skipped_in("train"))
+    data = DataRef(dataset.root.as_posix(), "train", dataset.fingerprint, len(rows), skipped)
+    return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
+
+
+def epoch_draws(targets: IntArray, classes: int, optim: OptimSection, seed: int, epoch: int) -> Draws:
+    """Counts of an epoch (from 1) over train images of classes `targets` (N,); a pure function of seed and epoch."""
+    balanced = draws_evenly(optim)
+    order = epoch_order(targets, seed, epoch - 1, balanced)[: epoch_length(len(targets), optim.batch_size)]
+    return Draws(
+        epoch=epoch,
+        images=np.bincount(targets, minlength=classes).astype(np.int64),
+        drawn=drawn_counts(order, targets, classes),
+        expected=expected_counts(targets, classes, len(order), balanced),
+        batches_with=batches_with(order, targets, classes, optim.batch_size),
+        batches=math.ceil(len(order) / optim.batch_size),
+        batch_size=optim.batch_size,
+    )
+
+
+def draws_evenly(optim: OptimSection) -> bool:
+    """Whether the sampler balances the classes."""
+    return optim.balance in ("sampler", "both")
+
+
+def loss_weights(targets: IntArray, classes: int, optim: OptimSection) -> Vector | None:
+    """(C,) weights of the classes in the training loss; None where it does not balance."""
+    if optim.balance not in ("loss", "both"):
+        return None
+    return class_weights(np.bincount(targets, minlength=classes))
+
+
+def sampler_result(draws: Draws, labels: Labels, weights: Vector | None = None) -> SamplerResult:
+    """The draws held against what was expected; `weights` (C,) of the loss, None if unused."""
+    drawn, expected = draws.drawn, draws.expected
     likely = expected > 0
-    ratio = np.divide(drawn, expected, out=np.full(len(expected), NAN), where=likely)
     degrees = max(0, int(likely.sum()) - 1)
     statistic = float(((drawn - expected)[likely] ** 2 / expected[likely]).sum())
     if drawn[~likely].any():
         statistic = math.inf
-    weighed = expected if loss_weights is None else expected * loss_weights
+    weighed = expected if weights is None else expected * weights
     total = weighed.sum()
     return SamplerResult(
         labels=labels,
-        epoch=epoch,
-        drawn=drawn.astype(np.int64),
-        expected=expected.astype(np.float64),
-        ratio=ratio,
+        draws=draws,
+        ratio=np.divide(drawn, expected, out=np.full(len(expected), NAN), where=likely),
         chi_square=statistic,
         degrees=degrees,
         p_value=chi_square_tail(statistic, degrees) if degrees else NAN,

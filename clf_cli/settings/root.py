@@ -119,7 +119,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "compare": ("compare", *SCORED, "compute.seed"),
     "calibrate": ("calibrate", *SCORED),
     "average": SCORED,
-    "sampler": ("data", "optim.balance", "compute.seed", "compute.workers"),
+    "sampler": ("data", "optim.balance", "optim.batch_size", "compute.seed", "compute.workers"),
     "model-info": ("model.image_size", *WHERE),
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
     "synth": ("synth", "compute.seed"),

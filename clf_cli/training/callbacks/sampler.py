@@ -4,12 +4,11 @@ from collections.abc import Callable
 
 import lightning.pytorch as L
 
-from clf_cli.engine.sampler import SamplerResult
 from clf_cli.files import write_json
 from clf_cli.training.publication import Publication
 from clf_cli.values.report import Report
 
-Draw = Callable[[int], SamplerResult]  # epoch from 0 -> what its sampler drew
+Draw = Callable[[int], Report]  # epoch from 0 -> what its sampler drew
 
 
 class SamplerCallback(L.Callback):
@@ -20,7 +19,7 @@ class SamplerCallback(L.Callback):
         self._publication = publication
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        report = Report(self._draw(trainer.current_epoch)).to_json()
+        report = self._draw(trainer.current_epoch).to_json()
         run = self._publication.run
         write_json(run.epoch(trainer.current_epoch + 1) / "sampler.json", report)
         write_json(run.report("sampler"), report)
