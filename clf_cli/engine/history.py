@@ -2,17 +2,19 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from clf_cli.errors import ModelError
+from clf_cli.errors import ModelError, UsageError
+from clf_cli.settings.nearest import near_word
 
 EPOCH = "epoch"
+IMAGES = "images"  # a count beside the metrics
 MONITOR = "val/acc_top1"
 _LOWER_IS_BETTER = ("loss", "ece")
 
@@ -33,6 +35,15 @@ class HistoryResult:
     def column(self, name: str) -> npt.NDArray[np.float64]:
         """(N,) the values of a metric; all NaN when the run has no such column."""
         return self.columns.get(name, np.full(len(self.epochs), np.nan))
+
+    def measured(self, name: str) -> bool:
+        """Whether any epoch has a value of the metric."""
+        return bool(np.isfinite(self.column(name)).any())
+
+    def only(self, columns: Collection[str]) -> "HistoryResult":
+        """The same course with those of the columns that it has; the best epoch stays the run's."""
+        kept = {name: values for name, values in self.columns.items() if name in columns}
+        return replace(self, columns=kept)
 
     def to_result(self) -> dict[str, Any]:
         return {
@@ -67,7 +78,27 @@ def best_epoch(rows: Sequence[Row], monitor: str = MONITOR) -> int | None:
 
 def lower_is_better(metric: str) -> bool:
     """Of `val/loss`, `val/ece` and their like; every other metric is better when higher."""
-    return metric.rpartition("/")[2] in _LOWER_IS_BETTER
+    return _leaf(metric) in _LOWER_IS_BETTER
+
+
+def matching(asked: Sequence[str], known: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The columns that each asked metric names: `val/loss` that one, `loss` those of every split.
+
+    Raises UsageError (exit 2) for a metric that is not among the `known` columns.
+    """
+    metrics = [name for name in known if name != IMAGES]
+    leaves = {leaf: tuple(n for n in metrics if _leaf(n) == leaf) for leaf in dict.fromkeys(map(_leaf, metrics))}
+    names = {**leaves, **{name: (name,) for name in metrics}}
+    for name in asked:
+        if name not in names:
+            near = near_word(name, names)
+            there = f"There are {', '.join(metrics)}; without the split, such as loss, a name takes all of them."
+            raise UsageError(f"No metric is called {name!r}{f'; {near}' if near else '.'}", there)
+    return {name: names[name] for name in asked}
+
+
+def _leaf(column: str) -> str:
+    return column.rpartition("/")[2]
 
 
 def read_metrics_csv(path: Path) -> list[dict[str, float]]:

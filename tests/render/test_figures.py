@@ -105,7 +105,7 @@ def test_drawing_leaves_pyplot_and_the_settings_of_others_alone():
 import sys, matplotlib
 names = [name for name in matplotlib.rcParams if name != "backend"]  # asking for that one chooses one
 before = [matplotlib.rcParams[name] for name in names]
-import clf_cli.render.confusion, clf_cli.render.history, clf_cli.render.samples
+import clf_cli.render.confusion, clf_cli.render.curves, clf_cli.render.samples
 from clf_cli.render.figures import new_figure
 new_figure(10, 10).canvas.draw()
 assert [matplotlib.rcParams[name] for name in names] == before

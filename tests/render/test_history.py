@@ -6,8 +6,9 @@ from PIL import Image
 from rich.console import Console
 
 from clf_cli.engine.history import history
+from clf_cli.render.curves import figure
 from clf_cli.render.figures import save_figure
-from clf_cli.render.history import figure, sparkline, table
+from clf_cli.render.history import sparkline, table
 
 NAN = float("nan")
 
