@@ -19,8 +19,8 @@ def decimal(value: float, digits: int = 4) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 image`, `1,024 images`, `2 classes`, `3 batches`."""
-    plural = f"{noun}es" if noun.endswith(("s", "ch")) else f"{noun}s"
+    """`1 image`, `1,024 images`, `2 classes`, `3 batches`, `4 epochs`."""
+    plural = f"{noun}es" if noun.endswith(("s", "tch")) else f"{noun}s"
     return f"{count:,} {noun if count == 1 else plural}"
 
 
