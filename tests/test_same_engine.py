@@ -88,7 +88,7 @@ def test_samples(tiny_run: RunDir) -> None:
 def test_model_info(tiny_run: RunDir) -> None:
     checkpoint = read_checkpoint(tiny_run.best)
     network, _ = load_network(checkpoint)
-    fresh = model_info(network, checkpoint.preprocess, checkpoint.labels)
+    fresh = model_info(network, checkpoint.arch, checkpoint.preprocess, checkpoint.labels)
     assert plain(fresh.to_result()) == stored(tiny_run.report("model_info"))["result"]
 
 

@@ -74,6 +74,20 @@ def initial_network(section: ModelSection, num_classes: int, image_size: ImageSi
     return network, note
 
 
+def outline_network(section: ModelSection, num_classes: int) -> nn.Module:
+    """The network that training would start from, on torch's meta device: it has shapes and no memory, and can be
+    counted, not used.
+
+    Raises UsageError (exit 2) like `initial_network`.
+    """
+    preprocess = preprocess_for(section)
+    size = (preprocess.height, preprocess.width)
+    with torch.device("meta"):
+        network = build_network(section.arch, num_classes, section.drop_rate, image_size=size)
+        _check_takes(network, section.arch, size)
+    return network
+
+
 def init_from(network: nn.Module, checkpoint: Checkpoint, labels: Labels) -> str:
     """Fills `network` with the checkpoint's weights that scored, and says in a sentence what was taken.
 

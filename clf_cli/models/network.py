@@ -26,7 +26,11 @@ def load_network(
     size = (checkpoint.preprocess.height, checkpoint.preprocess.width)
     try:
         network = build_network(
-            checkpoint.arch, len(checkpoint.labels), fused_attention=fused_attention, image_size=size
+            checkpoint.arch,
+            len(checkpoint.labels),
+            drop_rate=checkpoint.settings.get("model", {}).get("drop_rate", 0.0),
+            fused_attention=fused_attention,
+            image_size=size,
         )
         network.load_state_dict(state)
     except (RuntimeError, UsageError) as error:

@@ -16,7 +16,7 @@ def table(result: ModelInfoResult) -> RenderableType:
     facts.add_row("Multiply-adds", f"{_scaled(result.multiply_adds)} per image")
     facts.add_row("Input", f"3 × {p.height} × {p.width}, {p.resize_mode}, {p.interpolation}")
     facts.add_row("Mean, std", f"{_channels(p.mean)}; {_channels(p.std)}")
-    facts.add_row("Classes", f"{len(result.labels):,}")
+    facts.add_row("Classes", f"{result.classes:,}")
     facts.add_row("Layers", ", ".join(f"{count} {kind}" for kind, count in result.layer_types.items()))
     return facts
 

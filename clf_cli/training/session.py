@@ -93,7 +93,7 @@ def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
         assert isinstance(report.result, DatasetResult)
         watcher.show(dataset_table(report.result))
     if start.settings.callbacks.model_info:
-        info = model_info(network, start.preprocess, start.dataset.labels)
+        info = model_info(network, start.settings.model.arch, start.preprocess, start.dataset.labels)
         write_json(start.run.report(info.kind), publication.report(info).to_json())
         write_json(start.run.labels_mapping, labels_mapping(mapping))
         watcher.say(

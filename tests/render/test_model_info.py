@@ -11,7 +11,17 @@ from clf_cli.values.preprocess import Preprocess
 
 def shown(multiply_adds: int) -> str:
     layers = tuple(Layer(f"l{index}", "Conv2d", (4, 6, 6), 9) for index in range(3))
-    result = ModelInfoResult(11_689_512, 513_000, 46.8, multiply_adds, layers, Preprocess(96, 128), Labels(("a", "b")))
+    result = ModelInfoResult(
+        arch="resnet18",
+        classes=2,
+        parameters=11_689_512,
+        trainable=513_000,
+        megabytes=46.8,
+        multiply_adds=multiply_adds,
+        layers=layers,
+        preprocess=Preprocess(96, 128),
+        labels=Labels(("a", "b")),
+    )
     console = Console(width=100, record=True, quiet=False, file=None)
     with console.capture() as capture:
         console.print(table(result))
