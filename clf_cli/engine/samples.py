@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -24,14 +24,15 @@ class SampledPrediction:
 
 @dataclass(frozen=True)
 class SamplesResult:
-    """Predictions of a few images, class by class."""
+    """Predictions of a few images: spread over the classes, class by class, or those of the highest loss first."""
 
     kind: ClassVar[str] = "samples"
 
     samples: tuple[SampledPrediction, ...]
+    chosen: Literal["spread", "worst"] = "spread"
 
     def to_result(self) -> dict[str, Any]:
-        return {"samples": [asdict(sample) for sample in self.samples]}
+        return {"chosen": self.chosen, "samples": [asdict(sample) for sample in self.samples]}
 
 
 def choose_samples(paths: tuple[str, ...], targets: IntArray, labels: Labels, count: int, seed: int) -> IntArray:
@@ -62,7 +63,7 @@ def worst_samples(predictions: Predictions, count: int = 16) -> SamplesResult:
     """The images of the highest loss, the highest first, equal ones by path; an undefined loss counts as infinite."""
     losses = np.nan_to_num(predictions.losses, nan=np.inf).tolist()
     order = sorted(range(len(predictions)), key=lambda position: (-losses[position], predictions.paths[position]))
-    return SamplesResult(tuple(_sampled(predictions, position) for position in order[:count]))
+    return SamplesResult(tuple(_sampled(predictions, position) for position in order[:count]), "worst")
 
 
 def _sampled(predictions: Predictions, position: int) -> SampledPrediction:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from clf_cli.data.augment import resolve_augment
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.images import open_image
 from clf_cli.data.loaders import (
     ImageLoader,
     Loading,
@@ -18,11 +17,12 @@ from clf_cli.data.loaders import (
 )
 from clf_cli.data.samplers import targets_of
 from clf_cli.engine.sampler import draws_evenly, loss_weights, sampler_report
+from clf_cli.engine.thumbnails import thumbnails
 from clf_cli.settings.sections import OptimSection
 from clf_cli.training.scores import ValImages
 from clf_cli.training.start import Start
 from clf_cli.values.predictions import EVAL_BATCH
-from clf_cli.values.preprocess import Preprocess, resize
+from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import Report
 
 
@@ -55,7 +55,7 @@ class Feed:
 
     def thumbnails(self, paths: Sequence[str]) -> list[npt.NDArray[np.uint8]]:
         """(H, W, 3) pixels of each image as the network sees them."""
-        return [resize(open_image(self.dataset.root / path), self.preprocess) for path in paths]
+        return thumbnails(self.dataset.root, paths, self.preprocess)
 
 
 def build_feed(start: Start) -> Feed:

@@ -7,7 +7,8 @@ from rich.console import Console
 
 from clf_cli.engine.samples import SampledPrediction, SamplesResult
 from clf_cli.render.figures import save_figure, text_width
-from clf_cli.render.samples import TILE, figure, table
+from clf_cli.render.grid import TILE
+from clf_cli.render.samples import figure, table
 
 RIGHT, WRONG = (0, 158, 115), (213, 94, 0)
 
@@ -78,6 +79,13 @@ def test_a_missing_thumbnail_is_a_mistake():
         figure(samples(2), thumbnails(1))
 
 
+def test_the_worst_say_their_loss_and_that_they_are_the_worst():
+    worst = SamplesResult(samples(2).samples, "worst")
+    texts = [text.get_text() for text in figure(worst, thumbnails(2), "val").texts]
+    assert texts[0] == "Highest loss: val"
+    assert texts.count("loss 0.50") == 2
+
+
 def test_no_samples(tmp_path):
     save_figure(figure(samples(0), []), tmp_path / "x.png")
 
@@ -86,4 +94,4 @@ def test_table():
     console = Console(width=80, no_color=True)
     with console.capture() as capture:
         console.print(table(samples(2, name="[red]")))
-    assert "│ val/0.jpg │ [red] │ [red]     │     98.1 % │" in capture.get()
+    assert "│ val/0.jpg │ [red] │ [red]     │     98.1 % │ 0.50 │" in capture.get()

@@ -1,0 +1,27 @@
+"""The pixels that reports show: images as the network sees them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.errors import DataError
+from clf_cli.values.preprocess import Preprocess, resize
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+def thumbnails(root: Path, paths: Sequence[str], preprocess: Preprocess) -> list[Pixels]:
+    """One for each path, which is relative to `root`. Raises DataError (exit 3) for a file that cannot be read."""
+    return [resize(readable_image(root, path), preprocess) for path in paths]
+
+
+def readable_image(root: Path, path: str) -> Image.Image:
+    """The image, RGB and upright. Raises DataError (exit 3): the scan has read it, so it was changed since."""
+    try:
+        return open_image(root / path)
+    except UnreadableImageError as error:
+        raise DataError(f"Cannot read {path} in {root} any more: {error}.", "Restore it, then try again.") from error
