@@ -15,9 +15,12 @@ from clf_cli.values.run_dir import newest_runs
 # name, one line of help (a test compares it with the command's docstring), module
 COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("train", "Train a classifier and export it.", "train"),
+    ("evaluate", "Score a model on a split, with intervals, per class and per slice.", "evaluate"),
     ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
     ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
+    ("predict", "Label images with a model.", "predict"),
     ("confusion", "Count true against predicted classes.", "confusion"),
+    ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
     ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
     ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),

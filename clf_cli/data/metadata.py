@@ -1,0 +1,73 @@
+"""The other keys of manifest rows, by name: `metadata.camera.id` is a key inside an object inside an object."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.layout import read_layout
+from clf_cli.data.samples import Sample, printable
+from clf_cli.errors import UsageError
+from clf_cli.settings.nearest import near_word
+
+LISTED = 20
+
+
+def with_metadata(dataset: Dataset, data: Path) -> tuple[Dataset, int]:
+    """The rows with the keys that they have in the manifests of `data`, and how many rows are no longer there.
+
+    For the rows of a run's splits.csv, which carries none. Rows are matched by path and label; of rows that repeat an
+    image, the first gets the first one's keys.
+    """
+    listed: dict[tuple[str, str], deque[Sample]] = defaultdict(deque)
+    for row in read_layout(data).samples:
+        listed[row.path, row.label].append(row)
+    samples = tuple(_filled(row, listed[row.path, row.label]) for row in dataset.samples)
+    lost = sum(row is filled for row, filled in zip(dataset.samples, samples, strict=True))
+    return replace(dataset, samples=samples), lost
+
+
+def values_of(samples: Iterable[Sample], key: str) -> tuple[Any, ...]:
+    """(N,) what each row has under a dotted key: text, a number, a boolean, a list; None where it has none."""
+    return tuple(dict(_leaves(_keys_of(row))).get(key) for row in samples)
+
+
+def require_keys(dataset: Dataset, keys: Iterable[str]) -> None:
+    """Raises UsageError (exit 2) for a key that no row has, naming those that there are."""
+    known = list(dict.fromkeys(name for row in dataset.samples for name, _ in _leaves(_keys_of(row))))
+    for key in keys:
+        if not known:
+            raise UsageError(
+                f"--by {key}: the images of {dataset.root} have no keys but their label.",
+                'Slices need a manifest whose rows say more, such as "metadata": {"camera": "a"}; folders have none.',
+            )
+        if key not in known:
+            inside = [name for name in known if name.startswith(f"{key}.")]
+            near = f"did you mean {inside[0]}?" if inside else near_word(key, known)
+            more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+            raise UsageError(
+                f"--by {key}: no image of {dataset.root} has this key{f'; {near}' if near else '.'}",
+                f"The keys are {', '.join(printable(name) for name in known[:LISTED])}{more}.",
+            )
+
+
+def _filled(row: Sample, listed: deque[Sample]) -> Sample:
+    if not listed:
+        return row
+    found = listed.popleft()
+    return replace(row, metadata=found.metadata, group=found.group)
+
+
+def _keys_of(row: Sample) -> Mapping[str, Any]:
+    return row.metadata if row.group is None else {**row.metadata, "group": row.group}
+
+
+def _leaves(keys: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything that is no object, under its dotted name."""
+    for key, value in keys.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
