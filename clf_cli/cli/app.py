@@ -20,6 +20,7 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
     ("predict", "Label images with a model.", "predict"),
     ("confusion", "Count true against predicted classes.", "confusion"),
+    ("samples", "Show images with what is predicted for them, or what augmentation makes of them.", "samples"),
     ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
     ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
