@@ -91,7 +91,7 @@ def is_watched() -> bool:
 
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Advance]:
+def progress(description: str, total: int | None) -> Iterator[Advance]:
     """A bar on stderr while a person watches and --quiet is not given; else silent."""
     if not is_watched() or not _log.isEnabledFor(logging.INFO):
         with silent(description, total) as advance:
@@ -131,7 +131,7 @@ def watcher() -> "Watcher":
     from clf_cli.training.watcher import Watcher
 
     watched = is_watched() and _log.isEnabledFor(logging.INFO)
-    return Watcher(say=say, show=show, console=_stderr() if watched else None)
+    return Watcher(say=say, warn=warn, show=show, console=_stderr() if watched else None)
 
 
 def show(table: RenderableType) -> None:

@@ -14,8 +14,7 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     What a file or variable says of the data, the architecture or the preprocessing is not the model's: it is left
     aside, each in a line. Raises DataError.
     """
-    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in classifier.findings)):
-        say(f"{line[:1].upper()}{line[1:]}")
+    say_model_notes(resolved, classifier)
     section, run = resolved.settings.data, classifier.run
     if section.root is not None and not resolved.given("data.root"):
         say(f"Not used: data.root = {section.root} ({resolved.origin['data.root']}). Name data with --data.")
@@ -41,6 +40,12 @@ def model_data_if_there(resolved: Resolved, classifier: Classifier) -> Dataset |
             raise
         say(error.message)
         return None
+
+
+def say_model_notes(resolved: Resolved, classifier: Classifier) -> None:
+    """Which settings are not used because the model decides them, and what is to know about its weights."""
+    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in classifier.findings)):
+        say(f"{line[:1].upper()}{line[1:]}")
 
 
 def fixed_by(classifier: Classifier) -> dict[str, object]:

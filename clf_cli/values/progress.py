@@ -8,12 +8,12 @@ Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """Opens a bar with a description and a total; the block advances it by counts."""
+    """Opens a bar with a description and a total, None where nobody knows it; the block advances it by counts."""
 
-    def __call__(self, description: str, total: int) -> AbstractContextManager[Advance]: ...
+    def __call__(self, description: str, total: int | None) -> AbstractContextManager[Advance]: ...
 
 
 @contextmanager
-def silent(description: str, total: int) -> Iterator[Advance]:
+def silent(description: str, total: int | None) -> Iterator[Advance]:
     """The progress that nobody watches."""
     yield lambda count: None
