@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from clf_cli.engine.history import IMAGES, HistoryResult, history
+from clf_cli.engine.history import HistoryResult, history
 from clf_cli.engine.run_files import RunFiles, read_run
 from clf_cli.errors import ModelError
 from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Report
@@ -46,9 +46,8 @@ class HistoriesResult:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The columns that any of the runs measured, in the order of metrics.csv."""
-        names = dict.fromkeys(name for course in self.runs for name in course.history.columns if name != IMAGES)
-        return tuple(name for name in names if any(course.history.measured(name) for course in self.runs))
+        """The metrics of all runs together, in the order of metrics.csv."""
+        return tuple(dict.fromkeys(name for course in self.runs for name in course.history.metrics))
 
     def to_result(self) -> dict[str, Any]:
         return {"runs": [course.to_json() for course in self.runs]}

@@ -36,6 +36,11 @@ class HistoryResult:
         """(N,) the values of a metric; all NaN when the run has no such column."""
         return self.columns.get(name, np.full(len(self.epochs), np.nan))
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The columns without the count of images."""
+        return tuple(name for name in self.columns if name != IMAGES)
+
     def measured(self, name: str) -> bool:
         """Whether any epoch has a value of the metric."""
         return bool(np.isfinite(self.column(name)).any())
@@ -81,13 +86,12 @@ def lower_is_better(metric: str) -> bool:
     return _leaf(metric) in _LOWER_IS_BETTER
 
 
-def matching(asked: Sequence[str], known: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The columns that each asked metric names: `val/loss` that one, `loss` those of every split.
+def matching(asked: Sequence[str], metrics: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Which of the `metrics` each asked name means: `val/loss` that one, `loss` those of every split.
 
-    Raises UsageError (exit 2) for a metric that is not among the `known` columns.
+    Raises UsageError (exit 2) for a name that means none.
     """
-    metrics = [name for name in known if name != IMAGES]
-    leaves = {leaf: tuple(n for n in metrics if _leaf(n) == leaf) for leaf in dict.fromkeys(map(_leaf, metrics))}
+    leaves = {_leaf(name): tuple(other for other in metrics if _leaf(other) == _leaf(name)) for name in metrics}
     names = {**leaves, **{name: (name,) for name in metrics}}
     for name in asked:
         if name not in names:

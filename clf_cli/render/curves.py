@@ -37,6 +37,7 @@ LEFT, GAP = 47.0, 44.0  # left of the first panel, between two
 ENTRY = 16.0  # height of a line of the legend
 NAME_WIDTH = 380.0  # of a run in the legend
 IN_A_ROW = 3
+DASH = 5.0  # of curves that lie on one another
 MARKED_EPOCHS = 60  # with more, a line takes smaller markers
 
 RUN_COLORS = (BLUE, VERMILLION, GREEN, "#cc79a7", SKY, "#e69f00", PURPLE, INK)
@@ -84,10 +85,9 @@ def overlay(result: HistoriesResult, asked: Asked | None = None) -> Figure:
     key = "solid: val and learning rate · dashed: train · star: best epoch"
     write_title(drawing, 16, f"Training history of {counted(len(result.runs), 'run')}", (key,))
     for panel, axes in _axes(drawing, panels):
-        for number, course in enumerate(result.runs):
-            for column in panel.columns:
-                if course.history.measured(column):
-                    _overlay_curve(axes, number, course, column)
+        for column in panel.columns:
+            for number, turn in _turns(result.runs, column):
+                _overlay_curve(axes, number, result.runs[number], column, turn)
         _style(axes, panel, [course.history for course in result.runs])
         if not axes.lines:
             _say_unmeasured(axes)
@@ -134,32 +134,47 @@ def _draw_curve(axes: Axes, result: HistoryResult, column: str) -> Line2D:
     return line
 
 
-def _overlay_curve(axes: Axes, number: int, course: RunCourse, column: str) -> None:
+def _turns(runs: Sequence[RunCourse], column: str) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Of each run that has the column: its number, and which of how many equal curves its own is."""
+    equal: dict[bytes, list[int]] = {}
+    for number, course in enumerate(runs):
+        if course.history.measured(column):
+            equal.setdefault(course.history.column(column).tobytes(), []).append(number)
+    for numbers in equal.values():
+        for position, number in enumerate(numbers):
+            yield number, (position, len(numbers))
+
+
+def _overlay_curve(axes: Axes, number: int, course: RunCourse, column: str, turn: tuple[int, int]) -> None:
+    """Curves that lie on one another take turns in dashes, so that each colour is seen."""
     history, trains = course.history, column.startswith("train/")
+    position, equal = turn
+    line = "--" if trains else "-"
     small = len(history.epochs) > MARKED_EPOCHS
     axes.plot(
         history.epochs,
         history.column(column),
         color=_color(number),
-        linestyle="--" if trains else "-",
+        linestyle=line if equal == 1 else (-DASH * position, (DASH, DASH * (equal - 1))),
         linewidth=1.0 if trains else 1.6,
         alpha=0.75 if trains else 1.0,
         marker=_marker(number),
+        markevery=(position, equal),
         markersize=(1.0 if trains else 2.0) if small else (2.0 if trains else 4.0),
         markeredgewidth=0,
         zorder=2 if trains else 3,
         label=f"{course.name}: {column}",
     )
     if history.best_epoch is not None and not trains:
-        best = history.column(column)[history.epochs.index(history.best_epoch)]
         axes.plot(
             [history.best_epoch],
-            [best],
+            history.column(column)[[history.epochs.index(history.best_epoch)]],
             color=_color(number),
             marker="*",
             markersize=13.0,
             markeredgecolor="white",
             markeredgewidth=0.8,
+            clip_on=False,
             zorder=4,
             label=f"{course.name}: best epoch",
         )
@@ -226,7 +241,7 @@ def _style(axes: Axes, panel: Panel, results: Sequence[HistoryResult]) -> None:
     epochs = [epoch for result in results for epoch in result.epochs]
     if epochs:
         pad = max(0.5, 0.03 * (max(epochs) - min(epochs)))
-        axes.set_xlim(min(epochs) - pad, max(epochs) + pad)
+        axes.set_xlim(min(epochs) - min(pad, 0.9), max(epochs) + pad)  # there is no epoch 0
     scale, unit = (100, " %") if all(map(is_fraction, panel.columns)) else (1, "")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{scale * value:g}{unit}"))
     if panel.columns == ("lr",):

@@ -1,11 +1,15 @@
 """The courses of several runs in the terminal: for each metric a row per run, so that they stand below each other."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.histories import HistoriesResult, RunCourse
-from clf_cli.render.history import best_text, cells, course_table
+from clf_cli.render.fitted import Column, FittedTable, Row
+from clf_cli.render.history import Vector, best_text, cells, course_columns
 from clf_cli.render.text import UNDEFINED, counted
 
 
@@ -20,31 +24,36 @@ def epochs_text(course: RunCourse) -> str:
     return counted(done, "epoch") if done >= course.planned else f"{done} of {counted(course.planned, 'epoch')}"
 
 
-def _runs(result: HistoriesResult) -> Table:
-    grid = Table()
-    for name in ("run", "arch", "status", "epochs", "best"):
-        grid.add_column(name, overflow="fold")
-    for course in result.runs:
-        best = best_text(course.history) or UNDEFINED
-        grid.add_row(Text(course.name), course.arch, course.status, epochs_text(course), best)
-    return grid
+def _runs(result: HistoriesResult) -> FittedTable:
+    columns = (Column("run"), Column("arch", rank=2), Column("status"), Column("epochs", rank=1), Column("best"))
+    rows = [Row((c.name, c.arch, c.status, epochs_text(c), best_text(c.history) or UNDEFINED)) for c in result.runs]
+    return FittedTable(columns, rows)
 
 
-def _courses(result: HistoriesResult) -> Table:
-    grid = course_table("metric", "run")
+def _courses(result: HistoriesResult) -> FittedTable:
+    """A heading per metric, and a row per run that measured it."""
+    rows = []
     for metric in result.metrics:
         measured = [course for course in result.runs if course.history.measured(metric)]
-        for number, course in enumerate(measured):
-            last = number == len(measured) - 1
-            first = metric if number == 0 else ""
-            grid.add_row(first, Text(course.name), *cells(course.history, metric), end_section=last)
-    return grid
+        if measured:
+            scale = _scale([course.history.column(metric) for course in measured])
+            rows.append(Row((metric, *("",) * 5), bold=True))
+            rows += [Row((course.name, *cells(course.history, metric, scale))) for course in measured]
+            rows[-1] = replace(rows[-1], ends_section=True)
+    return FittedTable(course_columns("metric and run"), rows)
 
 
-def _missing(result: HistoriesResult) -> list[Text]:
-    lines = []
-    for course in result.runs:
-        names = [name for name in result.metrics if not course.history.measured(name)]
-        if names:
-            lines.append(Text(f"Not measured in {course.name}: {', '.join(names)}."))
-    return lines
+def _scale(columns: list[Vector]) -> Vector:
+    """(runs, longest) what the sparklines of a metric share, so that their heights and epochs compare."""
+    scale = np.full((len(columns), max(map(len, columns), default=0)), np.nan)
+    for row, values in zip(scale, columns, strict=True):
+        row[: len(values)] = values
+    return scale
+
+
+def _missing(result: HistoriesResult) -> Iterator[Text]:
+    gaps = {course.name: {n for n in result.metrics if not course.history.measured(n)} for course in result.runs}
+    nowhere = set.intersection(*gaps.values())
+    for place, missing in {"any of them": nowhere, **{name: gap - nowhere for name, gap in gaps.items()}}.items():
+        if missing:
+            yield Text(f"Not measured in {place}: {', '.join(name for name in result.metrics if name in missing)}.")

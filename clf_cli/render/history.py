@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.history import HistoryResult, lower_is_better
+from clf_cli.render.fitted import Column, FittedTable, Row
 from clf_cli.render.text import UNDEFINED, counted, percent
 
 Vector = npt.NDArray[np.float64]
@@ -18,43 +18,50 @@ _FRACTIONS = ("acc_top1", "acc_top5", "f1_macro", "ece")
 
 def table(result: HistoryResult) -> RenderableType:
     """One row per metric: its first, last and best value and a sparkline over the epochs."""
-    grid = course_table("metric")
-    for name in result.columns:
-        grid.add_row(name, *cells(result, name), style="bold" if name == result.monitor else None)
-    return Group(Text(summary(result)), grid)
+    rows = [Row((name, *cells(result, name)), bold=name == result.monitor) for name in result.columns]
+    return Group(Text(summary(result)), FittedTable(course_columns("metric"), rows))
 
 
-def course_table(*names: str) -> Table:
-    """An empty table whose rows begin with `names` and end with `cells`."""
-    grid = Table()
-    for name in names:
-        grid.add_column(name, overflow="fold")
-    for name in ("first", "last", "best", "in epoch"):
-        grid.add_column(name, justify="right")
-    grid.add_column("course", no_wrap=True)
-    return grid
+def course_columns(first: str) -> tuple[Column, ...]:
+    """Those of a table whose rows are a name and `cells`."""
+    return (
+        Column(first),
+        Column("first", right=True, rank=2),
+        Column("last", right=True, rank=1),
+        Column("best", right=True),
+        Column("in epoch", right=True, rank=3),
+        Column("course"),
+    )
 
 
-def cells(result: HistoryResult, name: str) -> tuple[str, ...]:
-    """First, last and best value, the best one's epoch, and the sparkline."""
+def cells(result: HistoryResult, name: str, scale: Vector | None = None) -> tuple[str, ...]:
+    """First, last and best value, the best one's epoch, and the sparkline, which `scale` is for."""
     values = result.column(name)
     measured = np.flatnonzero(np.isfinite(values))
     if not measured.size:
         return (*(UNDEFINED,) * 4, "")
     best = measured[(values[measured] if lower_is_better(name) else -values[measured]).argmin()]
+    if name == result.monitor and result.best_epoch is not None:  # of equal scores, the one that training took
+        best = result.epochs.index(result.best_epoch)
     known = name.startswith(("train/", "val/", "test/"))
     best_cells = (value_text(name, float(values[best])), str(result.epochs[best])) if known else ("", "")
     ends = (value_text(name, float(values[0])), value_text(name, float(values[-1])))
-    return (*ends, *best_cells, sparkline(values))
+    return (*ends, *best_cells, sparkline(values, scale))
 
 
-def sparkline(values: Vector) -> str:
-    """The course of the values from the lowest to the highest; a blank where nothing was measured."""
-    if len(values) > SPARK_WIDTH:
-        values = values[np.linspace(0, len(values) - 1, SPARK_WIDTH).round().astype(int)]
-    finite = values[np.isfinite(values)]
-    if not finite.size:
+def sparkline(values: Vector, scale: Vector | None = None) -> str:
+    """The course of the values from the lowest to the highest; a blank where nothing was measured.
+
+    `scale` holds the courses that share its height and length, one per row, NaN where one has ended.
+    """
+    scale = values[np.newaxis] if scale is None else scale
+    shown = np.arange(scale.shape[1])
+    if len(shown) > SPARK_WIDTH:
+        shown = np.linspace(0, len(shown) - 1, SPARK_WIDTH).round().astype(int)
+    values = values[shown[shown < len(values)]]
+    if not np.isfinite(values).any():
         return ""
+    finite = scale[np.isfinite(scale)]
     low, span = finite.min(), np.ptp(finite)
     steps = np.where(np.isfinite(values), (values - low) / (span or 1.0), 0.0) * (len(SPARKS) - 1)
     return "".join(

@@ -106,6 +106,9 @@ SCORED_DATA = ("data.root", "data.on_bad_image", "data.on_label_conflict", "data
 WHERE = ("compute.device", "compute.threads", "compute.workers")
 SCORED = (*SCORED_DATA, *WHERE)
 
+# What decides, without a model, which images training reads and at which size.
+TRAINING_DATA = ("data.val_fraction", "data.test_fraction", "model.image_size", "model.resize_mode")
+
 # What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
 # before each flag (`--ema-decay`), "-section.key" to leave one out.
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -115,12 +118,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "evaluate": SCORED,
     "confusion": SCORED,
     "predict": ("data.on_bad_image", *WHERE),
-    "samples": (*SCORED, "augment", "compute.seed"),
+    "samples": (*SCORED, "augment", *TRAINING_DATA, "compute.seed"),
     "compare": ("compare", *SCORED, "compute.seed"),
     "calibrate": ("calibrate", *SCORED),
     "average": SCORED,
     "sampler": ("data", "optim.balance", "optim.batch_size", "compute.seed", "compute.workers"),
     "model-info": ("model.image_size", *WHERE),
+    "history": (),
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
