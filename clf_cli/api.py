@@ -109,9 +109,12 @@ def _compute(file: Path, device: str, threads: int | None) -> Compute | None:
     try:
         section = ComputeSection(device=device, threads="auto" if threads is None else threads)
     except ValidationError as error:
+        given = {"device": device, "threads": threads}
+        wrong = ", ".join(
+            f"{name}={given[name]!r}" for name in given if (name,) in {e["loc"][:1] for e in error.errors()}
+        )
         raise UsageError(
-            f"There is no device {device!r} or number of threads {threads!r}.",
-            "A device is cpu, auto, cuda, cuda:1 or mps; threads count from 1.",
+            f"Not possible: {wrong}.", "A device is cpu, auto, cuda, cuda:1 or mps; threads count from 1."
         ) from error
     compute, notes = compute_for(file, section)
     for note in notes:
@@ -155,5 +158,6 @@ def _named(image: object) -> NamedImage:
 
 def _no_picture(image: object) -> UsageError:
     return UsageError(
-        f"A {type(image).__name__} is no image.", "An image is a path, a PIL image or a uint8 array (H, W, 3) in RGB."
+        f"An object of type {type(image).__name__} is no image.",
+        "An image is a path, a PIL image or a uint8 array (H, W, 3) in RGB.",
     )

@@ -44,6 +44,8 @@ def write_predictions(batches: Batches, total: int | None, form: Written, classi
         else:
             kept.extend(replace(prediction, logits=None) for prediction in batch)
 
+    if is_calibrated(classifier):
+        say("Calibrated: an image below the threshold of its best class gets no label (--no-calibration: every image).")
     tally = Tally()
     with closing(batches), _bar(form)("Predicting", total) as advance:
         for batch in batches:

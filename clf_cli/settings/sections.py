@@ -48,7 +48,7 @@ class DataSection(Section):
         1.0, description="Train on this share of the train split, the same share of every class."
     )
     on_bad_image: Literal["error", "skip"] = Field(
-        "error", description="Unreadable images: stop before the first step, or leave them out and count them."
+        "error", description="Unreadable images: an error (exit 3), or leave them out and count them."
     )
     on_label_conflict: Literal["error", "keep", "drop"] = Field(
         "error", description="One image under two labels: stop, keep every row, or drop every row of it."

@@ -11,7 +11,7 @@ app = typer.Typer(add_completion=False)
 
 ImagesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="IMAGES...", help="Files, folders of images, or - for paths on stdin.", show_default=False),
+    typer.Argument(metavar="IMAGES", help="Files, folders of images, or - for paths on stdin.", show_default=False),
 ]
 RecursiveOption = Annotated[
     bool, typer.Option("--recursive", "-r", metavar="", help="Images in the folders of a folder too.")
