@@ -42,7 +42,7 @@ def test_scikit_learn_counts_the_same_confusions(predictions):
     np.testing.assert_array_equal(confusion(predictions).counts, expected)
 
 
-def test_scikit_learn_has_the_same_per_class_and_macro_scores(predictions):
+def test_scikit_learn_has_the_same_scores_per_class_and_averages(predictions):
     present = np.unique(predictions.targets)
     arguments = {"y_true": predictions.targets, "y_pred": predictions.predicted, "labels": present, "zero_division": 0}
     ours = metrics(predictions)
@@ -51,8 +51,10 @@ def test_scikit_learn_has_the_same_per_class_and_macro_scores(predictions):
     np.testing.assert_allclose(ours.per_class.recall[present], recall)
     np.testing.assert_allclose(ours.per_class.f1[present], f1)
     np.testing.assert_array_equal(ours.per_class.support[present], support)
-    macro = sk.precision_recall_fscore_support(**arguments, average="macro")
-    np.testing.assert_allclose([ours.precision_macro, ours.recall_macro, ours.f1_macro], macro[:3])
+    for average in ("macro", "weighted"):
+        expected = sk.precision_recall_fscore_support(**arguments, average=average)[:3]
+        averages = [ours.scalars[f"{score}_{average}"] for score in ("precision", "recall", "f1")]
+        np.testing.assert_allclose(averages, expected, rtol=1e-9)
 
 
 def test_scikit_learn_has_the_same_loss_and_accuracies(predictions):

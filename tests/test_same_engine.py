@@ -59,6 +59,13 @@ def test_dataset(clf: Clf, tiny_run: RunDir, tiny_dataset: Path) -> None:
     assert json.loads(done.stdout) == stored(tiny_run.report("dataset"))
 
 
+@pytest.mark.parametrize(("split", "name"), [("val", "metrics"), ("test", "metrics-test")])
+def test_metrics(clf: Clf, tiny_run: RunDir, split: str, name: str) -> None:
+    done = clf("evaluate", tiny_run.root, "--split", split, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == stored(tiny_run.report(name))
+
+
 def test_metrics_belong_to_the_best_checkpoint(tiny_run: RunDir) -> None:
     fresh = plain(metrics(predictions_of(tiny_run, tiny_run.best)).to_result())
     assert fresh == stored(tiny_run.report("metrics"))["result"]

@@ -124,6 +124,16 @@ def test_intervals_are_of_the_scores_and_hold_them():
     assert metrics(result.predictions).intervals == result.intervals
 
 
+def test_the_truth_is_in_nearly_all_intervals():
+    classes, trials = 6, 60
+    truth = metrics(random_predictions(100_000, classes, seed=1)).scalars
+    inside = dict.fromkeys(truth, 0)
+    for seed in range(trials):
+        for name, (low, high) in metrics(random_predictions(250, classes, seed=100 + seed)).intervals.items():
+            inside[name] += low <= truth[name] <= high
+    assert all(count / trials >= 0.85 for count in inside.values()), inside
+
+
 def test_intervals_shrink_with_more_images():
     few, many = (metrics(random_predictions(images, 8)).intervals for images in (200, 3200))
     for name in few:

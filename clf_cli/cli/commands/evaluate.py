@@ -1,6 +1,5 @@
 """clf evaluate."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
