@@ -13,7 +13,6 @@ import onnx
 import pytest
 import torch
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from clf_cli.__main__ import main
 from clf_cli.data.dataset import load_run_dataset
@@ -432,18 +431,6 @@ class TestPreprocessing:
 
 
 class TestRun:
-    def test_tensorboard_has_scores_and_rates(self, varied):
-        run = varied("--tracker", "tensorboard")
-        assert list(run.tracker.glob("events.out.tfevents.*"))
-        events = EventAccumulator(str(run.tracker))
-        events.Reload()
-        tags = events.Tags()["scalars"]
-        rates = [tag for tag in tags if tag.startswith("lr")]
-        assert rates
-        assert len(events.Scalars(rates[0])) == 8
-        assert events.Scalars("val/acc_top1")[0].value == pytest.approx(float(rows_of(run)[0]["val/acc_top1"]))
-        assert any(tag.startswith("train/loss") for tag in tags)
-
     def test_it_stops_early_and_says_so(self, clf, tiny_dataset, tmp_path):
         impatient = ("--patience", "1", "--min-delta", "1", "--epochs", "6")
         done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *BARE, *impatient))

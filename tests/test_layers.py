@@ -26,6 +26,9 @@ LAYERS = {
 DOORS = {
     "typer": ("cli/",),
     "lightning": ("training/",),
+    "tensorboard": ("training/trackers/",),
+    "wandb": ("training/trackers/",),
+    "mlflow": ("training/trackers/",),
     "matplotlib": ("render/",),
     "rich": ("render/", "cli/console.py", "cli/help.py", "training/callbacks/progress.py", "training/watcher.py"),
     "rich.table": ("render/",),

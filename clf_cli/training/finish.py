@@ -70,6 +70,7 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
         export_error=None if exported.error is None else exported.error.message,
     )
     write_json(start.run.report("train"), result.report.to_json())
+    tell_trackers(fitted, result, (chosen, exported.path))
     write_record(start.run, record)
     return result
 
@@ -104,6 +105,19 @@ def export(classifier: Classifier, start: Start, fitted: Fitted) -> Exported:
     except ClfError as error:
         return Exported(error=error)
     return Exported(path=start.run.onnx)
+
+
+def tell_trackers(fitted: Fitted, result: TrainResult, files: tuple[Path | None, Path | None]) -> None:
+    """What an epoch could not tell them: the pictures drawn at the end, the test, checkpoint and ONNX file."""
+    trackers = fitted.trackers
+    for scored in (fitted.scores.best_scores, fitted.scores.latest):
+        if scored is not None:
+            trackers.pictures(fitted.publication.run, scored.epoch)
+    if result.test is not None:
+        trackers.scores(result.test, result.best_epoch or result.epochs)
+    for file in files:
+        if file is not None:
+            trackers.file(file, file.parent.name)
 
 
 def draw_last(start: Start, fitted: Fitted, feed: Feed) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 import lightning.pytorch as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
 from clf_cli.engine.history import lower_is_better
-from clf_cli.errors import ExportError, RunError
+from clf_cli.errors import RunError
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
 from clf_cli.settings.resolved import ONE_START
@@ -28,6 +27,7 @@ from clf_cli.training.callbacks.samples import SamplesCallback
 from clf_cli.training.callbacks.step_seed import StepSeed
 from clf_cli.training.callbacks.stop import StopCallback
 from clf_cli.training.callbacks.timing import TimingCallback
+from clf_cli.training.callbacks.tracking import TrackingCallback
 from clf_cli.training.checkpoint_io import AtomicCheckpointIO
 from clf_cli.training.ema import Ema
 from clf_cli.training.feed import Feed
@@ -37,6 +37,7 @@ from clf_cli.training.publication import Publication
 from clf_cli.training.schedule import StepPlan, lr_factor, plan_steps
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.training.start import Start
+from clf_cli.training.trackers.group import Trackers
 from clf_cli.training.watcher import Watcher
 from clf_cli.values.contract import Score
 from clf_cli.values.report import ModelRef, Weights
@@ -52,7 +53,17 @@ class Fitted:
     publication: Publication
     pictures: Pictures
     timing: TimingCallback
+    trackers: Trackers
     stopped_early: bool
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How little of a run a rehearsal does: batches of train and val per epoch, and epochs."""
+
+    train_batches: int
+    val_batches: int
+    epochs: int
 
 
 def starting_network(start: Start) -> tuple[nn.Module, str]:
@@ -68,36 +79,56 @@ def starting_network(start: Start) -> tuple[nn.Module, str]:
     return network, init_from(network, read_checkpoint(start.settings.train.init_from), labels)
 
 
-def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitted:
+def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers: Trackers) -> Fitted:
     """Trains to the end of the last epoch.
 
     Raises RunError (exit 6) for a loss that is not finite, out of memory and files that cannot be written,
     InterruptedRunError (130) and TerminatedRunError (143) after saving a resumable checkpoint.
     """
     settings = start.settings
-    plan = plan_steps(settings.optim, len(feed.train_loader))
-    module = ClassifierModule(network, step_settings(start, plan, feed), feed.train_paths)
     publication = publication_of(start)
     pictures = Pictures(settings.callbacks.pictures, watcher.say)
-    rates = tuple(settings.optim.lr * lr_factor(step, plan) for step in range(plan.total))
-    scores = Scoreboard(feed.val, settings.train.monitor, rates if settings.callbacks.lr_log else None, feed.images)
+    scores = scoreboard(start, feed)
     timing = TimingCallback(start.run)
-    stopping = early_stopping(start)
     callbacks = [
         timing,
-        *averaging(start),
-        StepSeed(settings.compute.seed),
-        *([FreezeBody(settings.optim.freeze_epochs)] if settings.optim.freeze_epochs else []),
+        *step_callbacks(start),
         scores,
         MetricsCallback(scores, publication),
         *concerns(start, feed, scores, publication, pictures),
-        *stopping,
+        *([TrackingCallback(scores, trackers, start.run)] if trackers.ids else []),
+        *early_stopping(start),
         *([ProgressCallback(watcher, scores, timing, settings.optim.epochs)] if settings.callbacks.progress else []),
         StopCallback(start.run, settings.optim.accumulate, watcher.say, saves=settings.callbacks.checkpoints),
     ]
     if settings.callbacks.checkpoints:
         callbacks.append(keeper(start, scores, [c for c in callbacks if isinstance(c, Ema)]))
     trainer = build_trainer(start, callbacks)
+    run_trainer(trainer, start, network, feed)
+    stopped_early = trainer.current_epoch < settings.optim.epochs
+    return Fitted(scores, publication, pictures, timing, trackers, stopped_early)
+
+
+def scoreboard(start: Start, feed: Feed) -> Scoreboard:
+    """The callback that scores each epoch, with the learning rate of every step where it is recorded."""
+    optim = start.settings.optim
+    plan = plan_steps(optim, len(feed.train_loader))
+    rates = tuple(optim.lr * lr_factor(step, plan) for step in range(plan.total))
+    recorded = rates if start.settings.callbacks.lr_log else None
+    return Scoreboard(feed.val, start.settings.train.monitor, recorded, feed.images)
+
+
+def step_callbacks(start: Start) -> list[L.Callback]:
+    """Those that take part in every step: averaging, seeds, frozen layers."""
+    frozen = start.settings.optim.freeze_epochs
+    freezing = [FreezeBody(frozen)] if frozen else []
+    return [*averaging(start), StepSeed(start.settings.compute.seed), *freezing]
+
+
+def run_trainer(trainer: L.Trainer, start: Start, network: nn.Module, feed: Feed) -> None:
+    """Trains the network as far as the trainer goes. Raises RunError (exit 6)."""
+    plan = plan_steps(start.settings.optim, len(feed.train_loader))
+    module = ClassifierModule(network, step_settings(start, plan, feed), feed.train_paths)
     told_memory(
         lambda: trainer.fit(
             module,
@@ -107,9 +138,8 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher) -> Fitte
             weights_only=None if start.checkpoint is None else True,
         ),
         start.compute.device,
-        settings.optim.batch_size,
+        start.settings.optim.batch_size,
     )
-    return Fitted(scores, publication, pictures, timing, stopped_early=trainer.current_epoch < settings.optim.epochs)
 
 
 def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:
@@ -168,8 +198,6 @@ def concerns(
         chosen.append(SamplerCallback(feed.drawn, publication))
     if switches.history:
         chosen.append(HistoryCallback(scores, publication, pictures, start.settings.train.monitor))
-    if switches.lr_log and "tensorboard" in start.settings.train.tracker:
-        chosen.append(LearningRateMonitor(logging_interval="step"))
     return chosen
 
 
@@ -214,8 +242,8 @@ def score_of(row: Row | None, monitor: str, weights: Weights) -> Score | None:
     return Score(monitor, "val", row[monitor], weights)
 
 
-def build_trainer(start: Start, callbacks: list[L.Callback]) -> L.Trainer:
-    """Lightning's trainer: one device, no sanity check, our own checkpoints, samplers and bar."""
+def build_trainer(start: Start, callbacks: list[L.Callback], limits: Limits | None = None) -> L.Trainer:
+    """Lightning's trainer: one device, no sanity check, our own checkpoints, samplers, trackers and bar."""
     section = start.settings.compute
     kind, _, index = start.compute.device.partition(":")
     optim = start.settings.optim
@@ -223,13 +251,15 @@ def build_trainer(start: Start, callbacks: list[L.Callback]) -> L.Trainer:
         accelerator="gpu" if kind == "cuda" else kind,
         devices=[int(index)] if index else 1,
         precision=PRECISIONS[start.compute.precision],  # type: ignore[arg-type]  # a Literal of every spelling
-        max_epochs=optim.epochs,
+        max_epochs=optim.epochs if limits is None else limits.epochs,
+        limit_train_batches=None if limits is None else limits.train_batches,
+        limit_val_batches=None if limits is None else limits.val_batches,
         accumulate_grad_batches=optim.accumulate,
         gradient_clip_val=optim.clip_grad or None,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO(start.run)],
-        logger=_tracker(start),
-        enable_checkpointing=start.settings.callbacks.checkpoints,
+        logger=False,
+        enable_checkpointing=start.settings.callbacks.checkpoints and limits is None,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -239,15 +269,6 @@ def build_trainer(start: Start, callbacks: list[L.Callback]) -> L.Trainer:
         benchmark=kind == "cuda" and not section.deterministic,
         default_root_dir=start.run.root,
     )
-
-
-def _tracker(start: Start) -> TensorBoardLogger | bool:
-    if "tensorboard" not in start.settings.train.tracker:
-        return False
-    try:
-        return TensorBoardLogger(start.run.root, name=start.run.tracker.name, version="")
-    except ModuleNotFoundError as error:
-        raise ExportError("The tracker tensorboard is not installed.", "pip install 'clf-cli[tensorboard]'") from error
 
 
 def told_memory(train: Callable[[], object], device: str, batch_size: int) -> None:

@@ -12,12 +12,13 @@ from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
 from clf_cli.training.start import NothingToDo, Start
+from clf_cli.training.trackers.tracker import require_installed
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, run_of
 from clf_cli.values.run_record import read_record
 
 # Flags that may differ from the run's own: they change no number of the epochs to come, or say that they do.
-FREE = ("optim.epochs", "train.patience", "compute.workers", "train.resume", "train.checkpoint_every")
+FREE = ("optim.epochs", "train.patience", "compute.workers", "train.resume", "train.checkpoint_every", "train.tracker")
 FREE_SECTIONS = ("callbacks", "export")
 INEXACT = ("compute.device", "compute.threads", "compute.precision", "compute.channels_last")
 
@@ -33,6 +34,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != before
     if record.status == "finished" and not longer:
         return NothingToDo(run, checkpoint.epoch)
+    require_installed(settings.train.tracker)
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
         compute = replace(compute, threads=record.threads)

@@ -22,6 +22,7 @@ from clf_cli.training.fit import fit, publication_of, scored_weights, starting_n
 from clf_cli.training.record import write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.start import Start
+from clf_cli.training.trackers.group import Trackers, open_trackers
 from clf_cli.training.watcher import Watcher, logged
 from clf_cli.values.contract import Contract, labels_mapping
 
@@ -47,16 +48,22 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
     for note in (*notes, *feed.notes):
         watcher.say(note)
     write_record(start.run, start.record)
+    trackers = Trackers({}, watcher.warn)
     try:
+        trackers = open_trackers(start, watcher)
+        start = replace(start, record=replace(start.record, trackers=start.record.trackers | trackers.ids))
+        write_record(start.run, start.record)
         describe(start, network, watcher)
-        fitted = fit(start, network, feed, watcher)
+        fitted = fit(start, network, feed, watcher, trackers)
         result = finish(start, fitted, feed, watcher)
     except BaseException as error:
         stopped = isinstance(error, (InterruptedRunError, TerminatedRunError, KeyboardInterrupt))
         write_record(start.run, replace(start.record, status="interrupted" if stopped else "failed"))
+        trackers.close("interrupted" if stopped else "failed")
         if isinstance(error, ClfError):
             watcher.say(f"The run ended early: {error.message}")
         raise
+    trackers.close("finished")
     return result
 
 

@@ -14,6 +14,7 @@ from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
 from clf_cli.training.record import new_record
+from clf_cli.training.trackers.tracker import require_installed
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir
@@ -44,12 +45,13 @@ class NothingToDo:
 
 
 def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start:
-    """Raises UsageError, DataError or RunError before anything slow or lasting has happened."""
+    """Raises UsageError, DataError, ExportError or RunError before anything slow or lasting has happened."""
     settings = with_absolute_paths(resolved.settings)
     if settings.data.root is None:
         raise UsageError(
             "No data given.", 'Say --data DIR, CLF_DATA__ROOT=DIR, or root = "DIR" under [data] in clf.toml.'
         )
+    require_installed(settings.train.tracker)
     root = run_folder(settings, settings.data.root)
     dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
     require_val(dataset, settings)

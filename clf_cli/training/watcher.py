@@ -10,24 +10,33 @@ from rich.console import Console, RenderableType
 
 @dataclass(frozen=True)
 class Watcher:
-    """`say` takes a line for people, `show` a table; `console` is None when nobody watches a live bar."""
+    """`say` takes a line for people, `warn` one that is shown with --quiet too, `show` a table; `console` is None when
+    nobody watches a live bar."""
 
     say: Callable[[str], None]
+    warn: Callable[[str], None]
     show: Callable[[RenderableType], None]
     console: Console | None = None
 
 
 def unwatched() -> Watcher:
     """For runs that nobody looks at."""
-    return Watcher(say=lambda text: None, show=lambda table: None)
+    return Watcher(say=lambda text: None, warn=lambda text: None, show=lambda table: None)
 
 
 def logged(watcher: Watcher, path: Path) -> Watcher:
     """The same, with every line appended to `path`, too."""
 
-    def say(text: str) -> None:
-        watcher.say(text)
+    def write(text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.writelines(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n" for line in text.splitlines())
 
-    return Watcher(say=say, show=watcher.show, console=watcher.console)
+    def say(text: str) -> None:
+        watcher.say(text)
+        write(text)
+
+    def warn(text: str) -> None:
+        watcher.warn(text)
+        write(f"Warning: {text}")
+
+    return Watcher(say=say, warn=warn, show=watcher.show, console=watcher.console)

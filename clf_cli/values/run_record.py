@@ -2,7 +2,7 @@
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal, get_args
 
@@ -17,7 +17,8 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC.
+    """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC,
+    `trackers` what each tracker calls the run.
 
     What has a default here may be absent from the file: an earlier clf did not write it.
     """
@@ -35,6 +36,7 @@ class RunRecord:
     best_epoch: int | None = None
     validated: bool = True
     started: str | None = None
+    trackers: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
