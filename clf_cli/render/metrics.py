@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from math import isfinite
 from typing import Any
 
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +21,7 @@ from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
 SHOWN = 50  # classes; of more, those with the lowest F1
 SLICES = 20  # values of one key; of more, the largest
+NAME_WIDTH = 14  # columns that a name gets at least; longer ones are folded
 NAMED = 8  # classes that are not measured
 INTERVAL = "95 % interval"
 
@@ -44,7 +48,9 @@ def table(result: MetricsResult) -> RenderableType:
 def _summary(result: MetricsResult) -> Iterator[Text]:
     support = result.per_class.support
     absent = [label(name) for name, images in zip(result.labels, support.tolist(), strict=True) if not images]
-    yield Text(f"{counted(int(support.sum()), 'image')} · {counted(len(support), 'class')}")
+    skipped = len(result.predictions.skipped)
+    left_out = f" · {counted(skipped, 'image')} left out" if skipped else ""
+    yield Text(f"{counted(int(support.sum()), 'image')} · {counted(len(support), 'class')}{left_out}")
     if absent:
         more = f" and {len(absent) - NAMED} more" if len(absent) > NAMED else ""
         yield Text(f"Not measured, no images: {', '.join(absent[:NAMED])}{more}")
@@ -65,17 +71,16 @@ def _whole(result: MetricsResult) -> Table:
     return grid
 
 
-def _classes(result: MetricsResult) -> Table:
+def _classes(result: MetricsResult) -> RenderableType:
     per_class, intervals = result.per_class, result.class_intervals
     order = np.argsort(per_class.f1, kind="stable")  # NaN sorts last
     title = "Classes, lowest F1 first"
     if len(order) > SHOWN:
         order = order[:SHOWN]
         title = f"The {SHOWN} of {len(result.labels)} classes with the lowest F1"
-    grid = _titled(title, "class", "images", "precision", "95 %", "recall", "95 %", "F1")
-    for i in order.tolist():
-        grid.add_row(
-            Text(label(result.labels.names[i])),
+    rows = [
+        (
+            label(result.labels.names[i]),
             f"{per_class.support[i]:,}" if per_class.support[i] else UNDEFINED,
             percent(float(per_class.precision[i])),
             _ends(intervals["precision"][i]),
@@ -83,17 +88,18 @@ def _classes(result: MetricsResult) -> Table:
             _ends(intervals["recall"][i]),
             percent(float(per_class.f1[i])),
         )
-    return grid
+        for i in order.tolist()
+    ]
+    return _Fitting(title, ("class", "images", "precision", "95 %", "recall", "95 %", "F1"), rows, spare=(3, 5))
 
 
-def _slices(key: str, parts: list[Slice]) -> Table:
+def _slices(key: str, parts: list[Slice]) -> RenderableType:
     title = f"By {label(key)}: {counted(len(parts), 'value')}"
     if len(parts) > SLICES:
         title += f", the {SLICES} largest; --json has all"
-    grid = _titled(title, "value", "images", "classes", "top-1", "95 %", "macro F1", "loss")
-    for part in parts[:SLICES]:
-        grid.add_row(
-            Text(_value(part.value)),
+    rows = [
+        (
+            _value(part.value),
             f"{part.images:,}",
             f"{part.classes:,}",
             percent(part.acc_top1),
@@ -101,7 +107,35 @@ def _slices(key: str, parts: list[Slice]) -> Table:
             percent(part.f1_macro),
             decimal(part.loss),
         )
-    return grid
+        for part in parts[:SLICES]
+    ]
+    return _Fitting(title, ("value", "images", "classes", "top-1", "95 %", "macro F1", "loss"), rows, spare=(2, 6))
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """Names and their numbers; the columns `spare` are left out where the names would have no room beside them."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    spare: tuple[int, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        grid = self._grid(range(len(self.header)))
+        width = Measurement.get(console, options.update(width=10_000), grid).maximum
+        longest = max(cell_len(row[0]) for row in self.rows)
+        if width - max(0, longest - NAME_WIDTH) > options.max_width:
+            grid = self._grid([i for i in range(len(self.header)) if i not in self.spare])
+        yield grid
+
+    def _grid(self, columns: Sequence[int]) -> Table:
+        grid = Table(title=Text(self.title, style="italic"), title_justify="left")
+        for i in columns:
+            grid.add_column(self.header[i], justify="right" if i else "left", no_wrap=i > 0, overflow="fold")
+        for row in self.rows:
+            grid.add_row(*(Text(row[i]) for i in columns))
+        return grid
 
 
 def _value(value: Any) -> str:
@@ -109,14 +143,6 @@ def _value(value: Any) -> str:
     if value is None:
         return "(none)"
     return label(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _titled(title: str, first: str, *numbers: str) -> Table:
-    grid = Table(title=Text(title, style="italic"), title_justify="left")
-    grid.add_column(first, overflow="fold")
-    for name in numbers:
-        grid.add_column(name, justify="right", no_wrap=True)
-    return grid
 
 
 def _ends(interval: Interval | Sequence[float], digits: int = 0) -> str:

@@ -73,3 +73,12 @@ def test_long_names_stay_in_80_columns():
     text = text_of(np.eye(3), range(3), names, [Grouping("key", names)])
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("100.0 %") == 3 * 3 + 3 * 2
+    assert text.count("21–100") == 3 * 2 + 3
+
+
+def test_a_narrow_terminal_keeps_the_names():
+    names = ("Alcoholic-Wine", "Juice")
+    text = text_of(np.eye(2), [0, 1], names, [Grouping("key", ("first half", "second half"))], width=60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert "│ Alcoholic-Wine │      1 │   100.0 % │ 100.0 % │ 100.0 % │" in text
+    assert "│ first half  │      1 │ 100.0 % │ 21–100 │  100.0 % │" in text
