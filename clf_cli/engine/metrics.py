@@ -181,11 +181,12 @@ def calibration_error(confidences: Vector, correct: npt.NDArray[np.bool_], bins:
     """Mean over the images of |accuracy - mean confidence| of their bin; bins hold their lower edge, the last both."""
     if not np.isfinite(confidences).all() or not len(confidences):
         return NAN
-    gaps = np.bincount(_bin_of(confidences, bins), weights=correct - confidences, minlength=bins)
+    gaps = np.bincount(confidence_bins(confidences, bins), weights=correct - confidences, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidences))
 
 
-def _bin_of(confidences: Vector, bins: int) -> IntArray:
+def confidence_bins(confidences: Vector, bins: int = ECE_BINS) -> IntArray:
+    """(N,) the bin of each confidence, of equal width from 0 to 1."""
     edges = np.linspace(0.0, 1.0, bins + 1)
     return np.asarray(np.minimum(np.searchsorted(edges, confidences, side="right") - 1, bins - 1), dtype=np.int64)
 
@@ -200,7 +201,7 @@ def _scores_of_resamples(predictions: Predictions) -> Scores:
     losses, confidences = predictions.losses[order], predictions.confidences[order]
     classes, wrong = len(predictions.labels), np.flatnonzero(targets != predicted)
     halves = np.where(correct, targets, classes + targets)  # right and wrong images of each class
-    bins, gaps = _bin_of(confidences, ECE_BINS), correct - confidences
+    bins, gaps = confidence_bins(confidences, ECE_BINS), correct - confidences
 
     def scores(weights: IntArray) -> dict[str, Vector]:
         of_class = _sums(halves, weights, 2 * classes).astype(np.int64).reshape(-1, 2, classes)
