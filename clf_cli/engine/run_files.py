@@ -17,6 +17,7 @@ from clf_cli.values.run_record import RunRecord, read_record
 QUIET_FLOOR = 600.0  # seconds without a change that say nothing yet
 QUIET_EPOCHS = 3  # of the longest: a run that trains writes at the end of every one
 QUIET_FIRST = 3600.0  # seconds, before any epoch says how long one takes
+SILENT = "running?"  # status of a run that says `running` and probably was killed
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RunFiles:
     @property
     def seconds(self) -> float | None:
         """Of all epochs, as reports/train.json counts them; None before the first one ended."""
-        return sum(self.epoch_seconds) if self.epoch_seconds else None
+        return round(sum(self.epoch_seconds), 3) if self.epoch_seconds else None
 
     def is_silent(self, now: datetime) -> bool:
         """Whether a run that says `running` has not written for so long that it was probably killed."""
@@ -47,8 +48,8 @@ class RunFiles:
         return self.record.status == "running" and (now - self.changed).total_seconds() > allowed
 
     def status(self, now: datetime) -> str:
-        """As people read it: `running?` where a run that says so is silent."""
-        return "running?" if self.is_silent(now) else self.record.status
+        """That of run.json, or SILENT."""
+        return SILENT if self.is_silent(now) else self.record.status
 
 
 def read_run(run: RunDir) -> RunFiles:
