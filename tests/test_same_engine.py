@@ -10,7 +10,6 @@ from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.metrics import metrics
 from clf_cli.engine.model_info import model_info
 from clf_cli.engine.predict import predict
-from clf_cli.engine.samples import sample_predictions
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import open_classifier
 from clf_cli.models.network import load_network
@@ -87,9 +86,11 @@ def test_the_onnx_file_scores_what_the_best_checkpoint_scored(tiny_run: RunDir) 
     assert metrics(shipped).loss == pytest.approx(metrics(ours).loss, abs=1e-5)
 
 
-def test_samples(tiny_run: RunDir) -> None:
-    fresh = sample_predictions(predictions_of(tiny_run, tiny_run.best), count=16)
-    assert plain(fresh.to_result()) == stored(tiny_run.report("samples"))["result"]
+@pytest.mark.parametrize("model", [".", "checkpoints/best.ckpt"])
+def test_samples(clf: Clf, tiny_run: RunDir, tmp_path: Path, model: str) -> None:
+    done = clf("samples", tiny_run.root / model, "--out", tmp_path, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == stored(tiny_run.report("samples"))
 
 
 def test_model_info(tiny_run: RunDir) -> None:

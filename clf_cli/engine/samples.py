@@ -56,17 +56,18 @@ def choose_samples(paths: tuple[str, ...], targets: IntArray, labels: Labels, co
 def sample_predictions(predictions: Predictions, count: int = 16, seed: int = 0) -> SamplesResult:
     """What was predicted for the images that `choose_samples` picks, in its order."""
     chosen = choose_samples(predictions.paths, predictions.targets, predictions.labels, count, seed)
-    return SamplesResult(tuple(_sampled(predictions, position) for position in chosen.tolist()))
+    return SamplesResult(tuple(sampled(predictions, position) for position in chosen.tolist()))
 
 
 def worst_samples(predictions: Predictions, count: int = 16) -> SamplesResult:
     """The images of the highest loss, the highest first, equal ones by path; an undefined loss counts as infinite."""
     losses = np.nan_to_num(predictions.losses, nan=np.inf).tolist()
     order = sorted(range(len(predictions)), key=lambda position: (-losses[position], predictions.paths[position]))
-    return SamplesResult(tuple(_sampled(predictions, position) for position in order[:count]), "worst")
+    return SamplesResult(tuple(sampled(predictions, position) for position in order[:count]), "worst")
 
 
-def _sampled(predictions: Predictions, position: int) -> SampledPrediction:
+def sampled(predictions: Predictions, position: int) -> SampledPrediction:
+    """What was predicted for one image."""
     names = predictions.labels.names
     return SampledPrediction(
         path=predictions.paths[position],
