@@ -30,6 +30,8 @@ DOORS = {
     "wandb": ("training/trackers/",),
     "mlflow": ("training/trackers/",),
     "matplotlib": ("render/",),
+    "jinja2": ("render/report_page.py",),
+    "markupsafe": ("render/report_page.py",),
     "rich": ("render/", "cli/console.py", "cli/help.py", "training/callbacks/progress.py", "training/watcher.py"),
     "rich.table": ("render/",),
     "onnx": ("models/onnx.py", "engine/onnx_"),
