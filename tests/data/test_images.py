@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clf_cli.data.images import MAX_PIXELS, UnreadableImageError, open_image, open_with_facts
+from clf_cli.data.images import MAX_PIXELS, UnreadableImageError, open_image, open_with_facts, upright_rgb
 from clf_cli.values.preprocess import BACKGROUND
 
 
@@ -169,3 +169,28 @@ def test_noise_after_a_header_is_a_reason_never_a_crash():
                 broken[place] = rng.integers(0, 256)
             with contextlib.suppress(UnreadableImageError):
                 assert open_image(io.BytesIO(bytes(broken))).mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "I;16"])
+def test_an_image_that_is_open_becomes_what_its_file_would(mode):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    format_ = "TIFF" if mode == "CMYK" else "PNG"
+    image = Image.fromarray(np.arange(24, dtype=np.uint16).reshape(4, 6) * 2000) if mode == "I;16" else corners()
+    stream = saved(image if mode == "I;16" else image.convert(mode), format_, exif=exif)
+    from_file = open_image(stream)
+    stream.seek(0)
+    opened = upright_rgb(Image.open(stream))
+    assert np.array_equal(np.asarray(opened), np.asarray(from_file))
+    assert opened.mode == "RGB"
+
+
+def test_an_open_image_that_is_cut_short_has_a_reason():
+    whole = saved(corners().resize((200, 200)), "PNG").getvalue()
+    with pytest.raises(UnreadableImageError):
+        upright_rgb(Image.open(io.BytesIO(whole[: len(whole) // 2])))
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", "x" * 5000 + ".png"])
+def test_paths_that_the_system_refuses_are_reasons(tmp_path: Path, name):
+    reason(tmp_path / name)
