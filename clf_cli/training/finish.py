@@ -1,7 +1,7 @@
-"""After the last epoch: pictures that were put off, the test with the best weights, the export, the result."""
+"""After the last epoch: pictures that were put off, the test with the best weights, export, page, the result."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from clf_cli.engine.confusion import confusion
@@ -10,6 +10,7 @@ from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.engine.onnx_export import export_run
 from clf_cli.engine.onnx_golden import golden_images
 from clf_cli.engine.predict import predict
+from clf_cli.engine.report_page import Ended, Mistakes, report_page, worst_images
 from clf_cli.engine.samples import sample_predictions
 from clf_cli.errors import ClfError
 from clf_cli.files import write_atomic, write_json
@@ -28,28 +29,24 @@ from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.run_dir import RunDir
-
-
-@dataclass(frozen=True)
-class Exported:
-    """Where the ONNX file is, or why there is none although one was asked for."""
-
-    path: Path | None = None
-    error: ClfError | None = None
+from clf_cli.values.run_record import RunRecord
 
 
 def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainResult:
-    """Draws, tests once, exports, and writes run.json and reports/train.json. A failed export is told in the result."""
+    """Draws, tests once, exports, writes the page, reports/train.json and run.json.
+
+    An export or a page that fails is told in the result: the run is finished without it.
+    """
     draw_last(start, fitted, feed)
     chosen = chosen_checkpoint(start.run)
-    test: MetricsResult | None = None
-    exported = Exported()
-    if chosen is not None:
-        classifier = network_classifier(chosen, compute=start.compute)
-        test = score_test(classifier, start, fitted)
-        if start.settings.export.enabled:
-            watcher.say("Exporting to ONNX and checking the file against the checkpoint ...")
-            exported = export(classifier, start, fitted)
+    classifier = None if chosen is None else network_classifier(chosen, compute=start.compute)
+    test = None if classifier is None else score_test(classifier, start, fitted)
+    seen = best_predictions(classifier, start, fitted)
+    exports = classifier is not None and seen is not None and start.settings.export.enabled
+    failed: ClfError | None = None
+    if classifier is not None and seen is not None and exports:
+        watcher.say("Exporting to ONNX and checking the file against the checkpoint ...")
+        failed = export(classifier, start, seen)
     best = fitted.scores.best
     record = replace(
         start.record,
@@ -57,7 +54,24 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
         best_epoch=None if best is None else int(best["epoch"]),
         validated=feed.val is not None,
     )
-    result = TrainResult(
+    onnx = start.run.onnx if exports and failed is None else None
+    result = replace(
+        result_of(start, fitted, record, test),
+        onnx=None if onnx is None else start.run.relative(onnx),
+        export_error=None if failed is None else failed.message,
+    )
+    tell_trackers(fitted, result, (chosen, onnx))
+    if start.settings.callbacks.report:
+        result = with_page(result, start, record, seen if record.validated else None)
+    write_json(start.run.report("train"), result.report.to_json())
+    write_record(start.run, record)
+    return result
+
+
+def result_of(start: Start, fitted: Fitted, record: RunRecord, test: MetricsResult | None) -> TrainResult:
+    """What training and test gave; export and page come after."""
+    best = fitted.scores.best
+    return TrainResult(
         run=start.run.root.as_posix(),
         run_id=start.record.run_id,
         epochs=len(fitted.scores.rows),
@@ -66,13 +80,8 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
         seconds=fitted.timing.seconds,
         val=None if best is None else {name: value for name, value in best.items() if name.startswith("val/")},
         test=None if test is None else {f"test/{name}": value for name, value in test.scalars.items()},
-        onnx=None if exported.path is None else start.run.relative(exported.path),
-        export_error=None if exported.error is None else exported.error.message,
+        onnx=None,
     )
-    write_json(start.run.report("train"), result.report.to_json())
-    tell_trackers(fitted, result, (chosen, exported.path))
-    write_record(start.run, record)
-    return result
 
 
 def chosen_checkpoint(run: RunDir) -> Path | None:
@@ -92,19 +101,51 @@ def score_test(classifier: Classifier, start: Start, fitted: Fitted) -> MetricsR
     return scored
 
 
-def export(classifier: Classifier, start: Start, fitted: Fitted) -> Exported:
-    """The shipped file, made by the function that `clf export` calls."""
+def best_predictions(classifier: Classifier | None, start: Start, fitted: Fitted) -> Predictions | None:
+    """What the best weights say of val, or of train where there is no val, for the golden samples and the page.
+
+    From memory, save where the best epoch was before a resumption or nothing was validated. None where nobody asks.
+    """
     scored = fitted.scores.best_scores
-    predictions = scored.predictions if scored is not None else None
-    if predictions is None:  # the best epoch was before a resumption, or nothing was validated
-        split = "val" if start.dataset.split("val") else "train"
-        predictions = predict(classifier, start.dataset, split)
-    try:
-        images = golden_images(start.dataset, predictions)
+    if scored is not None and scored.predictions is not None:
+        return scored.predictions
+    for_page = start.settings.callbacks.report and fitted.scores.best is not None
+    if classifier is None or not (start.settings.export.enabled or for_page):
+        return None
+    return predict(classifier, start.dataset, "val" if start.dataset.split("val") else "train")
+
+
+def export(classifier: Classifier, start: Start, seen: Predictions) -> ClfError | None:
+    """The shipped file, made by the function that `clf export` calls; or why there is none."""
+
+    def write() -> None:
+        images = golden_images(start.dataset, seen)
         export_run(read_checkpoint(classifier.path), start.run, start.settings.export, images, start.compute)
+
+    return _attempted(write)
+
+
+def with_page(result: TrainResult, start: Start, record: RunRecord, seen: Predictions | None) -> TrainResult:
+    """Writes the page that `clf report` writes, and says in the result where it is, or why it is not there."""
+    from clf_cli.render.report_page import write_page  # the template engine: only where a page is written
+
+    def write() -> None:
+        mistakes = Mistakes() if seen is None else worst_images(seen, start.dataset.root)
+        write_page(report_page(start.run, mistakes, Ended(record, result.to_result())), start.run.report_page)
+
+    failed = _attempted(write)
+    if failed is not None:
+        return replace(result, page_error=failed.message)
+    return replace(result, page=start.run.relative(start.run.report_page))
+
+
+def _attempted(step: Callable[[], None]) -> ClfError | None:
+    """The error of a step after the last epoch: it must not make a failed run of a trained one."""
+    try:
+        step()
     except ClfError as error:
-        return Exported(error=error)
-    return Exported(path=start.run.onnx)
+        return error
+    return None
 
 
 def tell_trackers(fitted: Fitted, result: TrainResult, files: tuple[Path | None, Path | None]) -> None:

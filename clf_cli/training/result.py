@@ -15,7 +15,7 @@ from clf_cli.values.run_record import read_record
 @dataclass(frozen=True)
 class TrainResult:
     """`epochs` were trained; `val` and `test` are scores of the best epoch's weights, or None where nothing was scored.
-    `export_error` is why there is no ONNX file, where one was asked for."""
+    `export_error` and `page_error` are why there is no ONNX file or page, where one was asked for."""
 
     kind: ClassVar[str] = "train"
 
@@ -29,6 +29,8 @@ class TrainResult:
     test: dict[str, float] | None
     onnx: str | None
     export_error: str | None = None
+    page: str | None = None
+    page_error: str | None = None
 
     @property
     def report(self) -> Report:
@@ -67,6 +69,10 @@ def summary(result: TrainResult) -> tuple[str, ...]:
             f"Next: clf validate-onnx {shlex.quote(file)}{split}",
         ]
     lines.append(f"{'Or' if result.onnx else 'Next'}: clf confusion {shlex.quote(result.run)}{split}")
+    if result.page is not None:
+        lines.append(f"The whole run as a page for a browser: {result.run}/{result.page}")
+    if result.page_error is not None:
+        lines.append(f"No page of the run was written: {result.page_error}")
     return tuple(lines)
 
 

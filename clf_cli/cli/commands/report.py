@@ -60,7 +60,7 @@ def _mistakes(resolved: Resolved, run: RunDir, page: "ReportPage", pictures: boo
     from clf_cli.engine.report_page import Mistakes, worst_images
 
     if not run.best.is_file():
-        return _without("The run keeps no best checkpoint") if page.scores else Mistakes()
+        return _without("The run keeps no best checkpoint") if "val" in page.scores else Mistakes()
     try:
         found = scored(resolved, run.best, "val")
     except (DataError, ModelError) as error:

@@ -4,7 +4,7 @@ import typer
 
 from clf_cli.cli.console import progress, publish, say, watcher, write_line
 from clf_cli.cli.options import JsonOption, configured
-from clf_cli.errors import ExportError
+from clf_cli.errors import ExportError, RunError
 from clf_cli.settings.resolved import Resolved
 
 app = typer.Typer(add_completion=False)
@@ -27,3 +27,5 @@ def train(resolved: Resolved, as_json: JsonOption = False) -> None:
         write_line(result.run)
     if result.export_error is not None:
         raise ExportError(result.export_error, f"The run is finished; try again with: clf export {result.run}")
+    if result.page_error is not None:
+        raise RunError(result.page_error, f"The run is finished; try again with: clf report {result.run}")
