@@ -59,15 +59,22 @@ class Dataset:
         raise DataError(f"{self.root} has no images in the split {split}.", f"Take {have}.")
 
 
-def load_dataset(section: DataSection, seed: int, workers: int = 1, progress: Progress = silent) -> Dataset:
-    """The data set that a run trains on. Raises DataError (exit 3) that lists every problem, with file and line."""
-    return accepted(survey_dataset(section, seed, workers, progress))
+def load_dataset(
+    section: DataSection, seed: int, workers: int = 1, progress: Progress = silent, remember: bool = True
+) -> Dataset:
+    """The data set that a run trains on. Raises DataError (exit 3) that lists every problem, with file and line.
+
+    Without `remember` nothing is written into the scan cache.
+    """
+    return accepted(survey_dataset(section, seed, workers, progress, remember))
 
 
-def survey_dataset(section: DataSection, seed: int, workers: int = 1, progress: Progress = silent) -> Dataset:
+def survey_dataset(
+    section: DataSection, seed: int, workers: int = 1, progress: Progress = silent, remember: bool = True
+) -> Dataset:
     """As `load_dataset`, but problems stay in `findings`; raises only where there is no image that can be read."""
     listing = read_layout(_named(section))
-    scan = _scan(listing, section, workers, progress)
+    scan = _scan(listing, section, workers, progress, remember)
     draft = Draft(listing, scan)
     draft.check_images(section)
     draft.assign(section, seed)
@@ -141,10 +148,10 @@ def _dataset(draft: Draft) -> Dataset:
     )
 
 
-def _scan(listing: Listing, section: DataSection, workers: int, progress: Progress) -> Scan:
+def _scan(listing: Listing, section: DataSection, workers: int, progress: Progress, remember: bool = True) -> Scan:
     """Facts of every file that a row names. Raises DataError when not one of them can be read."""
     cache = scan_cache_file(listing.root) if section.scan_cache else None
-    scan = scan_files(listing.root, [sample.path for sample in listing.samples], workers, cache, progress)
+    scan = scan_files(listing.root, [sample.path for sample in listing.samples], workers, cache, progress, remember)
     if all(facts.error is not None for facts in scan.files.values()):
         _refuse(listing.root, (*listing.findings, *readable(listing.samples, scan.files, "error").findings))
         raise DataError(f"No images in {listing.root}.", "Name other data with --data.")

@@ -54,12 +54,17 @@ def scan_threads(workers: int | Literal["auto"]) -> int:
 
 
 def scan_files(
-    root: Path, paths: Iterable[str], workers: int = 1, cache: Path | None = None, progress: Progress = silent
+    root: Path,
+    paths: Iterable[str],
+    workers: int = 1,
+    cache: Path | None = None,
+    progress: Progress = silent,
+    remember: bool = True,
 ) -> Scan:
     """Decodes each of `paths` (relative to the resolved `root`) once, in `workers` threads.
 
-    `cache` holds what earlier scans showed, keyed by path, size and mtime_ns; None reads everything again. Nothing
-    raises for a bad file: its facts carry the reason.
+    `cache` holds what earlier scans showed, keyed by path, size and mtime_ns; None reads everything again. Without
+    `remember` it is only read. Nothing raises for a bad file: its facts carry the reason.
     """
     found = _Files(root)
     remembered = {} if cache is None else read_scan(cache, root, SCAN_VERSION)
@@ -77,7 +82,7 @@ def scan_files(
     unread = [path for path in keys if path not in facts]
     facts.update(_read_all(root, unread, workers, progress))
     note = None
-    if cache is not None and unread:
+    if cache is not None and unread and remember:
         fresh = {path: [*keys[path], *astuple(facts[path])] for path in unread if facts[path].content_hash}
         note = write_scan(cache, root, SCAN_VERSION, remembered | fresh)
     return Scan(facts, (note,) if note else ())

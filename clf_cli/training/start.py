@@ -44,8 +44,11 @@ class NothingToDo:
     epochs: int
 
 
-def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start:
-    """Raises UsageError, DataError, ExportError or RunError before anything slow or lasting has happened."""
+def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], remember: bool = True) -> Start:
+    """Raises UsageError, DataError, ExportError or RunError before anything slow or lasting has happened.
+
+    Without `remember` the scan of the data is not written into its cache.
+    """
     settings = with_absolute_paths(resolved.settings)
     if settings.data.root is None:
         raise UsageError(
@@ -53,7 +56,8 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str]) 
         )
     require_installed(settings.train.tracker)
     root = run_folder(settings, settings.data.root)
-    dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
+    workers = scan_threads(settings.compute.workers)
+    dataset = load_dataset(settings.data, settings.compute.seed, workers, progress, remember)
     require_val(dataset, settings)
     require_monitor(dataset, settings)
     compute, compute_notes = resolve_compute(settings.compute)

@@ -3,7 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
+from clf_cli.training.plan import PlanResult
 from clf_cli.training.result import TrainResult, finished_result
 from clf_cli.training.start import NothingToDo, fresh_start
 from clf_cli.training.watcher import Watcher
@@ -29,6 +31,19 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     from clf_cli.training.session import run_session  # torch and Lightning
 
     return run_session(start, watcher)
+
+
+def plan(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]) -> PlanResult:
+    """What `train` would do with these settings, tried for two steps; writes nothing. Raises what `train` raises."""
+    if resolved.settings.train.resume is not None:
+        raise UsageError(
+            "--dry-run plans a new run, and --resume continues one as it was planned.",
+            "Leave one of them out; the settings and the course of a run are in its settings.toml and metrics.csv.",
+        )
+    start = fresh_start(resolved, progress, command, remember=False)
+    from clf_cli.training.dry_run import dry_run  # torch and Lightning
+
+    return dry_run(start, watcher)
 
 
 def command_line() -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """clf train."""
 
+from typing import Annotated
+
 import typer
 
 from clf_cli.cli.console import progress, publish, say, watcher, write_line
@@ -9,15 +11,25 @@ from clf_cli.settings.resolved import Resolved
 
 app = typer.Typer(add_completion=False)
 
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", metavar="", help="Say what the run would do and cost, after two steps; write nothing."),
+]
+
 
 @app.command()
 @configured("train")
-def train(resolved: Resolved, as_json: JsonOption = False) -> None:
+def train(resolved: Resolved, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Train a classifier and export it."""
     from clf_cli.training.result import summary
-    from clf_cli.training.train import command_line
+    from clf_cli.training.train import command_line, plan
     from clf_cli.training.train import train as run_training
+    from clf_cli.values.report import Report
 
+    if dry_run:
+        planned = plan(resolved, watcher(), progress, command_line())
+        publish(Report(planned, findings=planned.costs.findings), as_json=as_json)
+        return
     result = run_training(resolved, watcher(), progress, command_line())
     for line in summary(result):
         say(line)
