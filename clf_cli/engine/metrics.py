@@ -48,6 +48,12 @@ class PerClass:
         return np.where(self.support > 0, _ratio(2 * self.right, self.support + self.predicted), NAN)
 
     @property
+    def measured(self) -> "PerClass":
+        """The classes with images of one split: sums over them round the same whatever other classes there are."""
+        present = self.support > 0
+        return PerClass(self.right[present], self.support[present], self.predicted[present])
+
+    @property
     def averages(self) -> dict[str, Vector]:
         """(...) each score as a plain mean over the classes that have images, and weighted by their images."""
         present = self.support > 0
@@ -149,7 +155,7 @@ def metrics(predictions: Predictions, groupings: Sequence[Grouping] = ()) -> Met
     """All metrics of a split, from its logits. Images that were skipped are in no denominator."""
     classes = len(predictions.labels)
     per_class = class_metrics(count_confusions(predictions.targets, predictions.predicted, classes))
-    averages = {name: float(value) for name, value in per_class.averages.items()}
+    averages = {name: float(value) for name, value in per_class.measured.averages.items()}
     return MetricsResult(
         labels=predictions.labels,
         loss=_mean(predictions.losses),
