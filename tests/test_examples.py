@@ -60,3 +60,16 @@ def test_the_contact_sheet_shows_the_images_it_is_given(tmp_path):
     command = [sys.executable, EXAMPLES / "contact_sheet.py", tmp_path / "set" / "train", sheet, "4", "2"]
     assert subprocess.run(command, check=False).returncode == 0
     assert sheet.stat().st_size > 1000
+
+
+def test_the_prediction_script_puts_the_least_sure_first(tiny_run, tiny_dataset, tmp_path):
+    images = sorted((tiny_dataset / "val").rglob("*.png"))
+    command = [sys.executable, EXAMPLES / "predict.py", tiny_run.onnx, *images, tmp_path / "gone.png"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    probabilities = [float(line.split()[0]) for line in done.stdout.splitlines()]
+    assert len(probabilities) == len(images)
+    assert probabilities == sorted(probabilities)
+    missing = subprocess.run([*command[:2], "nowhere", "x"], capture_output=True, text=True, timeout=60, check=False)
+    assert missing.returncode == 1
+    assert "There is no nowhere" in missing.stderr

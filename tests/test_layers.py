@@ -20,6 +20,7 @@ LAYERS = {
     "engine": 3,
     "training": 4,
     "render": 4,
+    "api.py": 4,
     "cli": 5,
     "__main__.py": 6,
 }
@@ -99,7 +100,9 @@ def test_the_command_line_imports_heavy_modules_in_bodies_only(file):
     assert not [module for module in imports(file, top_only=True) if module.split(".")[0] in {*HEAVY, "numpy", "PIL"}]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file.startswith(("engine/", "render/", "data/images.py"))])
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.startswith(("engine/", "render/", "data/images.py", "api.py"))]
+)
 def test_modules_that_are_not_about_torch_do_not_import_it_at_the_top(file):
     if file not in ABOUT_TORCH:
         assert not [
