@@ -12,7 +12,7 @@ from clf_cli.render.text import UNDEFINED, percent
 Vector = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 352.0, 216.0  # of a panel; phones show it at this size, too
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 28.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 18.0, 10.0, 28.0
 MARKED_EPOCHS = 60  # with more, a line has no markers
 SHOWN_EPOCHS = 400  # of a longer run every k-th is shown, the best and the last one too
 _FRACTIONS = ("acc_top1", "acc_top5", "f1_macro", "ece")
@@ -61,7 +61,6 @@ class Curves:
     """All panels over the same epochs; `marked` is the position of the best epoch among them, or of the last."""
 
     epochs: tuple[int, ...]
-    every: int  # 1: all epochs are shown
     panels: tuple[Panel, ...]
     positions: tuple[float, ...]  # of the epochs, from the left
     marked: int
@@ -90,7 +89,7 @@ class Curves:
 
 def curves(result: HistoryResult) -> Curves:
     """The panels that have something to show."""
-    chosen, every = _chosen(result)
+    chosen = _chosen(result)
     epochs = tuple(result.epochs[i] for i in chosen)
     first, last = result.epochs[0] - 0.5, result.epochs[-1] + 0.5
     positions = tuple(round(LEFT + (epoch - first) / (last - first) * (WIDTH - LEFT - RIGHT), 1) for epoch in epochs)
@@ -103,7 +102,6 @@ def curves(result: HistoryResult) -> Curves:
     marked = epochs.index(result.best_epoch) if result.best_epoch is not None else len(epochs) - 1
     return Curves(
         epochs=epochs,
-        every=every,
         panels=tuple(panel for panel in panels if panel.lines),
         positions=positions,
         marked=marked,
@@ -142,14 +140,13 @@ def small(value: float) -> str:
     return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}"
 
 
-def _chosen(result: HistoryResult) -> tuple[list[int], int]:
-    """Positions of the epochs to show, and how many of them go into one."""
+def _chosen(result: HistoryResult) -> list[int]:
+    """Positions of the epochs to show."""
     count = len(result.epochs)
-    every = math.ceil(count / SHOWN_EPOCHS)
-    kept = {*range(0, count, every), count - 1}
+    kept = {*range(0, count, math.ceil(count / SHOWN_EPOCHS)), count - 1}
     if result.best_epoch is not None:
         kept.add(result.epochs.index(result.best_epoch))
-    return sorted(kept), every
+    return sorted(kept)
 
 
 def _panel(

@@ -32,12 +32,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class in the table of all classes; `scores` by split, `taken_for` the class that it is most often taken for."""
+    """A class in the table of all classes; `scores` by split, `taken_for` the class that most of its errors go to."""
 
     name: str
     images: int | None  # in train
     scores: dict[str, ClassScores]
-    taken_for: str
+    taken_for: tuple[str, int] | None
     weakness: float  # sorts the table: F1 of the first split that has one
 
 
@@ -125,7 +125,7 @@ def class_rows(page: ReportPage) -> list[ClassRow]:
         scores = {split: of.per_class[name] for split, of in page.scores.items() if name in of.per_class}
         known = [one.f1 for one in scores.values() if math.isfinite(one.f1)]
         images = counts.get(name, {}).get("train") if counts else None
-        rows.append(ClassRow(label(name, 60), images, scores, confused.get(name, ""), known[0] if known else math.inf))
+        rows.append(ClassRow(label(name, 60), images, scores, confused.get(name), known[0] if known else math.inf))
     return sorted(rows, key=lambda row: row.weakness)
 
 
@@ -167,6 +167,12 @@ def time_text(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
 
 
+def _scaled(count: float) -> str:
+    """`171 M`."""
+    unit, power = ("G", 9) if count >= 1e9 else ("M", 6)
+    return f"{count / 10**power:.3g} {unit}"
+
+
 def _accuracy(split: str, scores: Scores) -> Figure:
     images = counted(scores.data.images, "image")
     low, high = scores.intervals.get("acc_top1", (math.nan, math.nan))
@@ -184,7 +190,7 @@ def _summary(page: ReportPage) -> Iterator[tuple[str, str]]:
     if model is not None:
         yield "Parameters", f"{model.parameters:,} ({size_text(model.megabytes * 1e6)})"
         size = f"{model.preprocess['width']} × {model.preprocess['height']} px"
-        yield "Input", f"{size}, {model.multiply_adds / 1e9:.2g} G multiply-adds an image"
+        yield "Input", f"{size}, {_scaled(model.multiply_adds)} multiply-adds"
     yield "Started from", _origin(page)
     weights = next((scores.model.weights for scores in page.scores.values()), None)
     yield "Weights that scored", {"ema": "moving average", "live": "as trained", None: ""}[weights]
@@ -273,13 +279,13 @@ def _environment(page: ReportPage) -> Iterator[tuple[str, str]]:
     yield from page.versions.items()
 
 
-def _taken_for(result: ConfusionResult) -> dict[str, str]:
-    """For each class with errors, the class that most of them went to."""
+def _taken_for(result: ConfusionResult) -> dict[str, tuple[str, int]]:
+    """For each class with errors, the class that most of them went to, and how many."""
     wrong = result.counts.copy()
     np.fill_diagonal(wrong, 0)
     best = wrong.argmax(axis=1)
     return {
-        name: f"{label(result.labels.names[best[row]], 30)} ({wrong[row, best[row]]})"
+        name: (label(result.labels.names[best[row]], 30), int(wrong[row, best[row]]))
         for row, name in enumerate(result.labels.names)
         if wrong[row, best[row]]
     }

@@ -70,6 +70,16 @@ class Matrix:
         return self.cell * self.shown
 
     @property
+    def is_small(self) -> bool:
+        """Whether it is shown as wide as a phone, where others are moved."""
+        return self.shown <= 14
+
+    @property
+    def enlarged(self) -> float:
+        """Pixels of its width where there is room."""
+        return round(self.width * (1.4 if self.is_small else 1.2 if self.shown <= 24 else 1.0))
+
+    @property
     def width(self) -> float:
         return self.left + self.side + 8
 
@@ -84,7 +94,7 @@ def matrix(result: ConfusionResult, split: str) -> Matrix:
     part = result.counts[np.ix_(shown, shown)]
     names = tuple(label(result.labels.names[index], NAME_LIMIT) for index in shown)
     cell = _cell(len(shown))
-    size = 12.0 if cell >= 24 else 11.0 if cell >= 18 else 9.5
+    size = 11.0 if cell >= NUMBERS_FROM else 9.5
     longest = max(width(name, size) for name in names)
     left = round(max(longest + 30, 0.72 * longest + 12), 1)
     return Matrix(
@@ -146,7 +156,8 @@ def _pairs(result: ConfusionResult, shown: tuple[int, ...]) -> tuple[Pair, ...]:
 
 
 def _cell(classes: int) -> int:
-    return max(13, min(64, 640 // classes)) if classes <= 34 else max(13, 860 // classes)
+    """Few enough classes fit a phone; many fill a desktop."""
+    return max(20, min(44, 300 // classes)) if classes <= 34 else max(13, 860 // classes)
 
 
 def _opacity(share: float) -> float:

@@ -1,5 +1,6 @@
 """How many images each class has, as bars of the page about a run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clf_cli.engine.run_facts import DataFacts
@@ -41,7 +42,7 @@ def shares(data: DataFacts) -> Shares:
     )
 
 
-def _row(name: str, counts: dict[str, int], splits: tuple[str, ...], widest: int) -> ShareRow:
+def _row(name: str, counts: Mapping[str, int], splits: tuple[str, ...], widest: int) -> ShareRow:
     widths = [100 * counts.get(split, 0) / widest for split in splits]
     lefts = [sum(widths[:position]) for position in range(len(widths))]
     return ShareRow(
