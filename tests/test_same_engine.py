@@ -8,11 +8,9 @@ import pytest
 
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.metrics import metrics
-from clf_cli.engine.model_info import model_info
 from clf_cli.engine.predict import predict
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import open_classifier
-from clf_cli.models.network import load_network
 from clf_cli.settings.load import read_settings
 from clf_cli.values.predictions import Predictions, ties
 from clf_cli.values.report import plain
@@ -93,11 +91,10 @@ def test_samples(clf: Clf, tiny_run: RunDir, tmp_path: Path, model: str) -> None
     assert json.loads(done.stdout) == stored(tiny_run.report("samples"))
 
 
-def test_model_info(tiny_run: RunDir) -> None:
-    checkpoint = read_checkpoint(tiny_run.best)
-    network, _ = load_network(checkpoint)
-    fresh = model_info(network, checkpoint.arch, checkpoint.preprocess, checkpoint.labels)
-    assert plain(fresh.to_result()) == stored(tiny_run.report("model_info"))["result"]
+def test_model_info(clf: Clf, tiny_run: RunDir) -> None:
+    done = clf("model-info", tiny_run.root, "--json")
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == stored(tiny_run.report("model_info"))
 
 
 @pytest.mark.parametrize("epoch", [1, 2])

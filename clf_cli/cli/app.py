@@ -24,6 +24,7 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
     ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
     ("report", "Write a run as one HTML page, to look at without a network.", "report"),
+    ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
     ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
     ("synth", "Draw a data set of jersey numbers.", "synth"),
@@ -38,6 +39,7 @@ _NEVER_GUESSED = {
     "A": ("baseline", "a run folder or a file"),
     "B": ("candidate", "a run folder or a file"),
     "RUN": ("run", "a run folder"),
+    "ARCH|MODEL": ("architecture or model", "an architecture of timm, a run folder or a file"),
 }
 
 EPILOG = (

@@ -54,12 +54,12 @@ def warn(text: str) -> None:
     _log.warning("%s", text)
 
 
-def publish(report: "Report", as_json: bool) -> None:
-    """The report on stdout: one JSON document, or the table that render/<kind>.py makes of it."""
+def publish(report: "Report", as_json: bool, view: str = "table") -> None:
+    """The report on stdout: one JSON document, or the table that `view` of render/<kind>.py makes of it."""
     if as_json:
         write_line(json_text(report.to_json()))
         return
-    table = import_module(f"clf_cli.render.{report.kind}").table(report.result)
+    table = vars(import_module(f"clf_cli.render.{report.kind}"))[view](report.result)
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(width=WIDE)

@@ -9,16 +9,23 @@ from typing import Annotated, Any, Literal, get_args
 import typer
 from typer.models import OptionInfo
 
+from clf_cli.cli.completion import COMPLETIONS, complete_model
 from clf_cli.cli.console import say, start_logging, write_line
 from clf_cli.cli.help import LEFT
-from clf_cli.models.archs import check_arch, complete_arch
+from clf_cli.models.archs import check_arch
 from clf_cli.settings import kinds
 from clf_cli.settings.resolved import Resolved, to_toml
 from clf_cli.settings.root import SECTIONS, Setting, settings_of
 
 JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as one JSON document.")]
 ModelArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="Run folder, checkpoint or .onnx file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, checkpoint or .onnx file.",
+        show_default=False,
+        autocompletion=complete_model,
+    ),
 ]
 SplitOption = Annotated[
     Literal["train", "val", "test", "all"],
@@ -153,8 +160,8 @@ def _shown_default(setting: Setting) -> str:
 
 def _completion(setting: Setting) -> Callable[[str], list[str]] | None:
     words = kinds.choices(setting)
-    if setting.path == "model.arch":
-        return complete_arch
+    if setting.path in COMPLETIONS:
+        return COMPLETIONS[setting.path]
     return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if words else None
 
 

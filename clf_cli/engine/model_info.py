@@ -2,9 +2,9 @@
 
 import contextlib
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -12,19 +12,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clf_cli.models.build import architecture, outline_network, preprocess_for
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.models.network import load_network
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels
+from clf_cli.values.layer import Layer, layer_types
 from clf_cli.values.preprocess import Preprocess
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A module without modules of its own, as the forward pass met it first."""
-
-    name: str
-    type: str
-    output: tuple[int, ...]  # of one image: without the batch axis; empty when it is no tensor
-    parameters: int
+from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Report
+from clf_cli.values.run_dir import name_in_run
 
 
 @dataclass(frozen=True)
@@ -38,14 +33,9 @@ class ModelInfoResult:
     trainable: int
     megabytes: float  # 10^6 bytes of parameters and buffers, as they lie in memory
     multiply_adds: int  # of one image, in convolutions, linear layers and attention
-    layers: tuple[Layer, ...]  # in the order of the forward pass
+    layers: tuple[Layer, ...]  # without modules made of others alone, in the order in which the forward pass left them
     preprocess: Preprocess
     labels: Labels | None  # None for an architecture by itself: data name the classes
-
-    @property
-    def layer_types(self) -> dict[str, int]:
-        """Layers per type, the most frequent first."""
-        return dict(Counter(layer.type for layer in self.layers).most_common())
 
     def to_result(self) -> dict[str, Any]:
         return {
@@ -58,7 +48,7 @@ class ModelInfoResult:
             "input": {"channels": 3, "height": self.preprocess.height, "width": self.preprocess.width},
             "preprocess": self.preprocess.to_json(),
             "labels": None if self.labels is None else list(self.labels),
-            "layer_types": self.layer_types,
+            "layer_types": layer_types(self.layers),
             "layers": [asdict(layer) for layer in self.layers],
         }
 
@@ -66,6 +56,15 @@ class ModelInfoResult:
 def model_info(network: nn.Module, arch: str, preprocess: Preprocess, labels: Labels) -> ModelInfoResult:
     """Counts the network and follows one image of the input size through it; leaves it as it was."""
     return replace(_counted(network, arch, preprocess, len(labels)), labels=labels)
+
+
+def checkpoint_info(path: Path) -> tuple[Report, Preprocess]:
+    """The report that training wrote of the network, and its preprocessing. Raises ModelError (exit 4)."""
+    checkpoint = read_checkpoint(path)
+    network, weights = load_network(checkpoint)
+    info = model_info(network, checkpoint.arch, checkpoint.preprocess, checkpoint.labels)
+    ref = ModelRef(name_in_run(path), checkpoint.arch, weights, checkpoint.run_id)
+    return Report(info, ref, findings=NEVER_VALIDATED if checkpoint.score is None else ()), checkpoint.preprocess
 
 
 def architecture_info(section: ModelSection) -> ModelInfoResult:
@@ -98,22 +97,26 @@ def _follow(network: nn.Module, preprocess: Preprocess) -> tuple[tuple[Layer, ..
 
     def note(name: str, module: nn.Module, output: Any) -> None:
         shape = tuple(output.shape[1:]) if isinstance(output, Tensor) else ()
-        count = sum(parameter.numel() for parameter in module.parameters())
-        layers.setdefault(name, Layer(name, type(module).__name__, shape, count))
+        count = sum(parameter.numel() for parameter in module.parameters(recurse=False))
+        layers.setdefault(name, Layer(name or "(network)", type(module).__name__, shape, count))
 
     device = next(network.parameters()).device
     image = torch.zeros(1, 3, preprocess.height, preprocess.width, device=device)
-    leaves = [item for item in network.named_modules() if not any(item[1].children())]
     with contextlib.ExitStack() as stack:
         stack.enter_context(_looked_at(network))
-        for name, module in leaves:
-            if not isinstance(module, nn.Identity):
+        for name, module in network.named_modules():
+            if not isinstance(module, nn.Identity) and _does_something(module):
                 hook = module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
                 stack.callback(hook.remove)
         counter = stack.enter_context(FlopCounterMode(display=False, custom_mapping=_UNCOUNTED))
         with torch.no_grad():
             network(image)
     return tuple(layers.values()), counter.get_total_flops() // 2
+
+
+def _does_something(module: nn.Module) -> bool:
+    """Modules made of others alone are no layers."""
+    return not any(True for _ in module.children()) or any(True for _ in module.parameters(recurse=False))
 
 
 def _recurrent_flops(sequence: list[int], to_gates: list[int], state_to_gates: list[int], *_: Any, **__: Any) -> int:

@@ -30,9 +30,7 @@ class GraphFacts:
 def graph_facts(path: Path) -> GraphFacts:
     """Reads the file that ONNX Runtime already opened; its opset is that of the default domain."""
     model = onnx.load(path, load_external_data=False)
-    outside = {
-        entry.value for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"
-    }
+    outside = external_files(model)
     return GraphFacts(
         opset=next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0),
         ir_version=model.ir_version,
@@ -42,6 +40,12 @@ def graph_facts(path: Path) -> GraphFacts:
         input_shape=_shape(model.graph.input[0]),
         output_shape=_shape(model.graph.output[0]),
     )
+
+
+def external_files(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Names of the files beside the model in which its weights lie."""
+    entries = (entry for tensor in model.graph.initializer for entry in tensor.external_data)
+    return tuple(sorted({entry.value for entry in entries if entry.key == "location"}))
 
 
 def graph_problems(path: Path, facts: GraphFacts, preprocess: Preprocess, classes: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Weights
-from clf_cli.values.run_dir import RunDir, newest_runs
+from clf_cli.values.run_dir import RunDir, name_in_run, newest_runs
 from clf_cli.values.run_record import read_record
 
 Logits = Callable[[FloatArray], FloatArray]  # (N, 3, H, W) of the evaluation transform to (N, C)
@@ -43,8 +43,7 @@ class Classifier:
     @property
     def ref(self) -> ModelRef:
         """How reports name the model."""
-        name = self.run.relative(self.path) if self.run else self.path.name
-        return ModelRef(name, self.arch, self.weights, self.run_id)
+        return ModelRef(name_in_run(self.path), self.arch, self.weights, self.run_id)
 
 
 def open_classifier(path: Path, ema: bool | None = None, compute: Compute | None = None) -> Classifier:

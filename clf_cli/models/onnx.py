@@ -23,9 +23,9 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Float
     `threads` is the number of math threads, None ONNX Runtime's own choice. Raises ModelError (exit 4) for a file that
     is missing, no ONNX, cut short, not from clf, or whose contract does not describe its graph.
     """
-    session = _session(path, threads)
-    contract = _contract(path, session)
-    _check_graph(path, session, contract)
+    session = open_session(path, threads)
+    contract = contract_of(path, session)
+    check_graph(path, session, contract)
     if contract.output != "logits":
         raise ModelError(f"{path} answers with {contract.output}, not with logits.", EXPORT_AGAIN)
 
@@ -61,10 +61,11 @@ def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
 
 def read_contract(path: Path) -> Contract:
     """What the file says of itself; raises ModelError like `onnx_logits`, but does not compare it with the graph."""
-    return _contract(path, _session(path, 1))
+    return contract_of(path, open_session(path, 1))
 
 
-def _session(path: Path, threads: int | None) -> ort.InferenceSession:
+def open_session(path: Path, threads: int | None) -> ort.InferenceSession:
+    """The file in ONNX Runtime, on the CPU; raises ModelError (exit 4) when it cannot be opened."""
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not an ONNX file.", f"Name the file, such as {path / 'model.onnx'}.")
     if not path.is_file():
@@ -89,7 +90,8 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split()).rpartition(" : ")[2]
 
 
-def _contract(path: Path, session: ort.InferenceSession) -> Contract:
+def contract_of(path: Path, session: ort.InferenceSession) -> Contract:
+    """What an opened file says of itself; raises ModelError (exit 4) when it has no contract that can be read."""
     text = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
     if text is None:
         raise ModelError(
@@ -105,7 +107,8 @@ def _contract(path: Path, session: ort.InferenceSession) -> Contract:
         raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {error}.", EXPORT_AGAIN) from error
 
 
-def _check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:
+def check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:
+    """Raises ModelError (exit 4) when the contract does not describe the file's input and output."""
     size = contract.preprocess
     wanted_input = ("input", "tensor(float)", [3, size.height, size.width])
     wanted_output = (contract.output, "tensor(float)", [len(contract.labels)])

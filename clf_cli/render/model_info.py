@@ -1,30 +1,44 @@
 """The network in a table."""
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from clf_cli.engine.model_info import ModelInfoResult
+from clf_cli.render.layers import layer_table, types_line
+from clf_cli.render.preprocess import preprocess_rows
+from clf_cli.render.text import named, scaled
 
 
 def table(result: ModelInfoResult) -> RenderableType:
     """Parameters, size, cost, preprocessing, and the layers by type; the report holds them one by one."""
-    p = result.preprocess
-    facts = Table.grid(padding=(0, 2))
-    facts.add_row("Parameters", f"{result.parameters:,}")
-    facts.add_row("Trainable", f"{result.trainable:,}")
-    facts.add_row("Size", f"{result.megabytes:.1f} MB")
-    facts.add_row("Multiply-adds", f"{_scaled(result.multiply_adds)} per image")
-    facts.add_row("Input", f"3 × {p.height} × {p.width}, {p.resize_mode}, {p.interpolation}")
-    facts.add_row("Mean, std", f"{_channels(p.mean)}; {_channels(p.std)}")
-    facts.add_row("Classes", f"{result.classes:,}")
-    facts.add_row("Layers", ", ".join(f"{count} {kind}" for kind, count in result.layer_types.items()))
+    facts = _facts(result)
+    facts.add_row("Layers", types_line(result.layers))
     return facts
 
 
-def _scaled(count: int) -> str:
-    """1.82 G, 37.3 M."""
-    return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.1f} M"
+def table_with_layers(result: ModelInfoResult) -> RenderableType:
+    """The same, with every layer in a row of its own."""
+    return Group(_facts(result), layer_table(result.layers))
 
 
-def _channels(values: tuple[float, ...]) -> str:
-    return " ".join(f"{value:.3f}" for value in values)
+def _facts(result: ModelInfoResult) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_row("Architecture", Text(result.arch))
+    facts.add_row("Parameters", f"{result.parameters:,}")
+    facts.add_row("Trainable", f"{result.trainable:,}")
+    facts.add_row("Size", f"{result.megabytes:.1f} MB")
+    facts.add_row("Multiply-adds", f"{scaled(result.multiply_adds)} per image")
+    for name, value in preprocess_rows(result.preprocess):
+        facts.add_row(name, value)
+    facts.add_row("Classes", Text(_classes(result)))
+    return facts
+
+
+def _classes(result: ModelInfoResult) -> str:
+    if result.labels is not None:
+        return named(tuple(result.labels))
+    if result.classes == 0:
+        return "none: timm has it without a head, and training adds one"
+    return f"{result.classes:,}, timm's own; training makes a head for those of the data"

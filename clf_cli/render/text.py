@@ -33,3 +33,14 @@ def label(name: str, limit: int = 40) -> str:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, `…` for what is cut."""
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def scaled(count: int) -> str:
+    """`1.82 G`, `37.3 M`."""
+    return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.1f} M"
+
+
+def named(names: tuple[str, ...], limit: int = 12) -> str:
+    """`42: 0, 00, 1, …`: how many class names there are, and the first of them."""
+    shown_names = [label(name, 20) for name in names[:limit]]
+    return f"{len(names):,}: {', '.join([*shown_names, *(['…'] if len(names) > limit else [])])}"

@@ -123,7 +123,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "calibrate": ("calibrate", *SCORED),
     "average": SCORED,
     "sampler": ("data", "optim.balance", "optim.batch_size", "compute.seed", "compute.workers"),
-    "model-info": ("model.image_size", *WHERE),
+    "model-info": ("model.image_size",),
     "history": (),
     "report": WHERE,
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),

@@ -121,6 +121,12 @@ def run_of(path: Path) -> RunDir | None:
     return None
 
 
+def name_in_run(path: Path) -> str:
+    """How reports name a file: relative to the run that it lies in, else its own name."""
+    run = run_of(path)
+    return run.relative(path) if run else path.name
+
+
 def newest_runs(folder: Path = Path("runs"), count: int = 5) -> str:
     """A sentence for messages: the runs in `folder` whose run.json was written last."""
     found = [(file.stat().st_mtime, file.parent) for file in folder.glob("*/run.json")]

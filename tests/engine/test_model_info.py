@@ -156,6 +156,13 @@ def test_a_feature_extractor_has_no_classes():
     assert result.layers[-1].output == (384,)
 
 
+@pytest.mark.parametrize("arch", ["test_vit", "test_efficientnet"])
+def test_every_parameter_is_in_one_layer(arch):
+    """Also those that lie beside a module's modules: class tokens, norms that hold their activation."""
+    found = architecture_info(ModelSection(arch=arch))
+    assert sum(layer.parameters for layer in found.layers) == found.parameters
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [

@@ -1,6 +1,6 @@
 import pytest
 
-from clf_cli.render.text import counted, decimal, label, percent, shorten
+from clf_cli.render.text import counted, decimal, label, named, percent, scaled, shorten
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,12 @@ def test_numbers():
     ]
     assert shorten("abc", 3) == "abc"
     assert shorten("ab cd", 4) == "ab…"
+
+
+def test_costs_are_scaled():
+    assert [scaled(count) for count in (1_814_073_344, 37_300_000, 0)] == ["1.81 G", "37.3 M", "0.0 M"]
+
+
+def test_names_are_counted_and_the_first_are_shown():
+    assert named(("", "[b]", "c")) == "3: (empty), [b], c"
+    assert named(tuple(str(number) for number in range(1200)), 3) == "1,200: 0, 1, 2, …"
