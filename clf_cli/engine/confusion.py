@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from clf_cli.engine.samples import choose_samples
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray, Predictions
@@ -16,16 +18,21 @@ from clf_cli.values.report import DataRef, ModelRef, Report
 from clf_cli.values.run_dir import RunDir
 
 MOST_CONFUSED = 20
+EXAMPLES = 4  # images named for each of these pairs
 
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Images of class `true` that were taken for class `predicted` (both indices); `share` is of `true`'s images."""
+    """Images of class `true` that were taken for class `predicted` (both indices); `share` is of `true`'s images.
+
+    `examples` are paths of at most EXAMPLES of them; none where only the counts are known.
+    """
 
     true: int
     predicted: int
     count: int
     share: float
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class ConfusionResult:
 
     labels: Labels
     counts: IntArray  # (C, C), rows true, columns predicted, in label order
+    examples: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)  # of pairs (true, predicted)
 
     def __post_init__(self) -> None:
         if self.counts.shape != (len(self.labels), len(self.labels)):
@@ -69,9 +77,8 @@ class ConfusionResult:
         rows, columns = rows[wrong], columns[wrong]
         counts, shares = self.counts[rows, columns], self.shares[rows, columns]
         order = np.lexsort((columns, rows, -shares, -counts))[:limit]
-        return tuple(
-            ConfusedPair(int(rows[i]), int(columns[i]), int(counts[i]), float(shares[i])) for i in order.tolist()
-        )
+        pairs = [((int(rows[i]), int(columns[i])), int(counts[i]), float(shares[i])) for i in order.tolist()]
+        return tuple(ConfusedPair(*pair, count, share, self.examples.get(pair, ())) for pair, count, share in pairs)
 
     def to_result(self) -> dict[str, Any]:
         names = self.labels.names
@@ -79,19 +86,32 @@ class ConfusionResult:
             "labels": list(names),
             "counts": self.counts.tolist(),
             "most_confused": [
-                {"true": names[p.true], "predicted": names[p.predicted], "count": p.count, "share": p.share}
-                for p in self.most_confused()
+                {
+                    "true": names[pair.true],
+                    "predicted": names[pair.predicted],
+                    "count": pair.count,
+                    "share": pair.share,
+                    "examples": list(pair.examples),
+                }
+                for pair in self.most_confused()
             ],
         }
 
     @classmethod
     def from_result(cls, result: Mapping[str, Any]) -> "ConfusionResult":
-        """The inverse of `to_result`. Raises KeyError, TypeError or ValueError for anything else."""
+        """The inverse of `to_result`. Raises KeyError, TypeError or ValueError for anything else.
+
+        An earlier clf named no examples.
+        """
         labels = Labels(tuple(result["labels"]))
         counts = np.array(result["counts"])
         if counts.dtype.kind != "i" or counts.min(initial=0) < 0:
             raise ValueError("counts are not whole numbers from 0")
-        return cls(labels, counts.astype(np.int64))
+        examples = {
+            (labels.indices[pair["true"]], labels.indices[pair["predicted"]]): tuple(map(str, pair.get("examples", ())))
+            for pair in result.get("most_confused", ())
+        }
+        return cls(labels, counts.astype(np.int64), examples)
 
 
 def count_confusions(targets: IntArray, predicted: IntArray, classes: int) -> IntArray:
@@ -104,9 +124,19 @@ def count_confusions(targets: IntArray, predicted: IntArray, classes: int) -> In
 
 
 def confusion(predictions: Predictions) -> ConfusionResult:
-    """The confusion counts of a split."""
+    """The confusion counts of a split, with images of the most confused pairs."""
     counts = count_confusions(predictions.targets, predictions.predicted, len(predictions.labels))
-    return ConfusionResult(predictions.labels, counts)
+    result = ConfusionResult(predictions.labels, counts)
+    pairs = [(pair.true, pair.predicted) for pair in result.most_confused()]
+    return replace(result, examples={pair: _examples(predictions, pair) for pair in pairs})
+
+
+def _examples(predictions: Predictions, pair: tuple[int, int]) -> tuple[str, ...]:
+    """A few of the pair's images, by their paths alone: the same ones whoever computed the predictions."""
+    taken = np.flatnonzero((predictions.targets == pair[0]) & (predictions.predicted == pair[1]))
+    paths = tuple(dict.fromkeys(predictions.paths[position] for position in taken.tolist()))
+    same = np.full(len(paths), pair[0], dtype=np.int64)
+    return tuple(paths[i] for i in choose_samples(paths, same, predictions.labels, EXAMPLES, seed=0).tolist())
 
 
 def stored_confusion(run: RunDir, epoch: int) -> Report:
@@ -127,6 +157,17 @@ def stored_confusion(run: RunDir, epoch: int) -> Report:
         raise UsageError(f"{run.root} has no confusion matrix of epoch {epoch}.", epochs) from None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{path} is not a confusion report: {error}.", "Leave --epoch away to count anew.") from error
+
+
+def stored_examples(report: Report) -> Path | None:
+    """The folder that holds every example image of a stored report; None where some are gone, or were never named."""
+    assert isinstance(report.result, ConfusionResult)
+    pairs = report.result.most_confused()
+    root = Path(report.data.path) if report.data else None
+    if root is None or not all(pair.examples for pair in pairs):
+        return None
+    there = all((root / example).is_file() for pair in pairs for example in pair.examples)
+    return root if there else None
 
 
 def _ranges(numbers: list[int]) -> str:

@@ -13,6 +13,7 @@ from clf_cli.settings.resolved import Resolved
 from clf_cli.values.run_dir import RunDir
 
 if TYPE_CHECKING:  # they import numpy, which --help does without
+    from clf_cli.render.confusion_files import Thumbnails
     from clf_cli.values.report import Report
 
 app = typer.Typer(add_completion=False)
@@ -38,37 +39,50 @@ def confusion(
 ) -> None:
     """Count true against predicted classes."""
     stem = stem_for(resolved, out, model, "confusion", split)
-    report = _counted(resolved, model, split) if epoch is None else _stored(resolved, model, split, epoch)
+    found = _counted(resolved, model, split) if epoch is None else _stored(resolved, model, split, epoch)
+    report, thumbnails = found
     publish(report, as_json=as_json)
     if stem is not None and out is None and epoch is not None:
         stem = RunDir(model).epoch(epoch) / "confusion"
     if stem is not None:
-        from clf_cli.render.confusion_files import write_confusion
+        from clf_cli.render.confusion_files import write_confusion, write_pairs
 
-        for path in write_confusion(report, stem, normalize, _subject(report, model, epoch)):
+        subject = _subject(report, model, epoch)
+        for path in write_confusion(report, stem, normalize, subject):
             say(f"Wrote {path}")
+        if thumbnails is not None:
+            say(f"Wrote {write_pairs(report, stem, thumbnails, subject)}")
 
 
-def _counted(resolved: Resolved, model: Path, split: str) -> "Report":
+def _counted(resolved: Resolved, model: Path, split: str) -> "tuple[Report, Thumbnails]":
     """Predicts every image of the split and counts."""
     from clf_cli.cli.scored import scored
     from clf_cli.engine.confusion import confusion as count
+    from clf_cli.engine.thumbnails import thumbnails
 
     found = scored(resolved, model, split)
-    return found.report(count(found.predictions))
+    root, preprocess = found.dataset.root, found.classifier.preprocess
+    return found.report(count(found.predictions)), lambda paths: thumbnails(root, paths, preprocess)
 
 
-def _stored(resolved: Resolved, model: Path, split: str, epoch: int) -> "Report":
-    """What the run itself counted in the epoch."""
-    from clf_cli.engine.confusion import stored_confusion
+def _stored(resolved: Resolved, model: Path, split: str, epoch: int) -> "tuple[Report, Thumbnails | None]":
+    """What the run itself counted in the epoch; without images, where they are no longer at hand."""
+    from clf_cli.engine.confusion import stored_confusion, stored_examples
+    from clf_cli.engine.thumbnails import kept_preprocess, thumbnails
 
-    if not RunDir(model).run_json.is_file():
+    run = RunDir(model)
+    if not run.run_json.is_file():
         raise UsageError(f"--epoch looks up what a run kept, and {model} is not a run.", "Name the run's folder.")
     if split != "val" or resolved.given("data.root"):
         raise UsageError(
             "A run keeps the counts of its own val split only.", "Leave --split and --data away, or --epoch."
         )
-    return stored_confusion(RunDir(model), epoch)
+    report, preprocess = stored_confusion(run, epoch), kept_preprocess(run)
+    images = stored_examples(report)
+    if preprocess is None or images is None:
+        say("The most confused pairs are not drawn: their images are not at hand.")
+        return report, None
+    return report, lambda paths: thumbnails(images, paths, preprocess)
 
 
 def _subject(report: "Report", model: Path, epoch: int | None) -> str:

@@ -57,7 +57,9 @@ def test_a_run_gets_its_reports_again_and_nothing_else(clf, run):
     before = files_in(run.root)
     report = report_of(clf("confusion", run.root, "--json"))
     after = files_in(run.root)
-    assert set(after) - set(before) == {f"reports/confusion{suffix}" for suffix in (".json", ".csv", ".png")}
+    assert set(after) - set(before) == {
+        f"reports/confusion{suffix}" for suffix in (".json", ".csv", ".png", "-pairs.png")
+    }
     assert {name: after[name] for name in before} == before
     with run.report("confusion", ".csv").open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -81,7 +83,7 @@ def test_out_takes_the_files_instead(clf, run, tmp_path):
     report = report_of(clf("confusion", run.root, "--json", "--out", "new/folder"))
     assert files_in(run.root) == before
     assert sorted(path.name for path in Path("new/folder").iterdir()) == [
-        *("confusion.csv", "confusion.json", "confusion.png")
+        *("confusion-pairs.png", "confusion.csv", "confusion.json", "confusion.png")
     ]
     assert json.loads(Path("new/folder/confusion.json").read_text()) == report
 
@@ -100,6 +102,21 @@ def test_an_epoch_is_what_the_run_kept_and_its_picture_is_drawn_if_it_was_not(cl
     report = report_of(clf("confusion", run.root, "--epoch", "1", "--json"))
     assert report == json.loads((run.epoch(1) / "confusion.json").read_text())
     assert picture.is_file()
+    assert picture.with_name("confusion-pairs.png").is_file()
+
+
+def test_pairs_whose_images_are_not_at_hand_are_left_out_and_that_is_said(clf, run):
+    path = run.epoch(1) / "confusion.json"
+    report = json.loads(path.read_text())
+    assert all(pair["examples"] for pair in report["result"]["most_confused"])
+    report["data"]["path"] = "moved/away"
+    path.write_text(json.dumps(report))
+    finished = clf("confusion", run.root, "--epoch", "1", "-o", "x")
+    assert finished.code == 0
+    assert "The most confused pairs are not drawn: their images are not at hand." in finished.stderr
+    assert sorted(path.name for path in Path("x").iterdir()) == ["confusion.csv", "confusion.json", "confusion.png"]
+    run.labels_mapping.unlink()
+    assert "are not drawn" in clf("confusion", run.root, "--epoch", "2", "-o", "x").stderr
 
 
 def test_other_data_are_never_written_into_the_run(clf, run, tiny_dataset, tmp_path):
