@@ -13,6 +13,7 @@ from typing import IO, Any
 from clf_cli.errors import RunError
 
 _INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
+_LONG = 100  # items of a list that people hardly read
 TEMP_SUFFIX = ".clf-tmp"
 
 
@@ -61,7 +62,9 @@ def json_text(value: Any) -> str:
 
 
 def _on_one_line(layout: str) -> str:
-    return " ".join(line.strip(" ") for line in layout.strip("\n ").split("\n"))
+    """Long lists without blanks, which would be a third of a large matrix."""
+    items = layout.strip("\n ").split("\n")
+    return (" " if len(items) <= _LONG else "").join(item.strip(" ") for item in items)
 
 
 def unwritable(path: Path, error: BaseException) -> RunError:

@@ -192,6 +192,14 @@ def test_rows_of_a_matrix_are_lines():
     ]  # fmt: skip
 
 
+def test_long_lists_have_no_blanks_between_their_items():
+    text = json_text({"row": list(range(101)), "names": ["a, b"] * 101, "short": [1, 2]})
+    assert '"row": [0,1,2,' in text
+    assert '"a, b","a, b"' in text
+    assert '"short": [1, 2]' in text
+    assert json.loads(text) == {"row": list(range(101)), "names": ["a, b"] * 101, "short": [1, 2]}
+
+
 def test_a_json_file_ends_with_a_line_end(tmp_path):
     write_json(tmp_path / "file", {"a": "ü"})
     assert (tmp_path / "file").read_text(encoding="utf-8") == '{\n  "a": "ü"\n}\n'
