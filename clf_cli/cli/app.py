@@ -23,8 +23,11 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("samples", "Show images with what is predicted for them, or what augmentation makes of them.", "samples"),
     ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
     ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
+    ("calibrate", "Fit a temperature and per-class thresholds, so that a model can abstain.", "calibrate"),
     ("report", "Write a run as one HTML page, to look at without a network.", "report"),
+    ("runs", "List the runs of a folder with their scores.", "runs"),
     ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
+    ("average", "Average the weights of checkpoints, and score the mean before it is written.", "average"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
     ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
     ("synth", "Draw a data set of jersey numbers.", "synth"),
@@ -39,6 +42,7 @@ _NEVER_GUESSED = {
     "A": ("baseline", "a run folder or a file"),
     "B": ("candidate", "a run folder or a file"),
     "RUN": ("run", "a run folder"),
+    "CKPT": ("checkpoint", "checkpoints, or a run folder for its top three"),
     "ARCH|MODEL": ("architecture or model", "an architecture of timm, a run folder or a file"),
 }
 

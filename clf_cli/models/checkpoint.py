@@ -49,11 +49,16 @@ class Checkpoint(CheckpointFacts):
     def weights(self, ema: bool | None = None) -> tuple[StateDict, Weights]:
         """The weights that scored (None), their moving average (True) or the live ones (False), and which they are.
 
-        Raises ModelError (exit 4) when the average is asked of a run that was trained without it.
+        Raises ModelError (exit 4) when the average is asked of a run that was trained without it, or live weights of a
+        file that has none.
         """
         if ema is None:
             return self.state_dict, self.scored_weights
         if not ema:
+            if self.live_state is None and self.scored_weights == "ema":
+                raise ModelError(
+                    f"{self.path} holds no live weights: it is a mean of moving averages.", "Leave --no-ema away."
+                )
             return self.live_state or self.state_dict, "live"
         if self.scored_weights != "ema":
             raise ModelError(

@@ -1,4 +1,4 @@
-"""Reading files that torch or safetensors wrote, without ever running what is in them."""
+"""Files of torch and safetensors: read without ever running what is in them, written whole or not at all."""
 
 import pickle
 import re
@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 
 from clf_cli.errors import ModelError
+from clf_cli.files import unwritable, write_atomic
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 _KINDS = {
@@ -41,6 +42,14 @@ def load_torch(path: Path, what: str) -> Any:
         raise _refusal(path, what, error) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is not a whole {what} ({path.stat().st_size} bytes): {first_line(error)}") from error
+
+
+def save_torch(data: dict[str, Any], path: Path) -> None:
+    """Through a temporary file in the same folder. Raises RunError (exit 6) when it cannot; the old file stays."""
+    try:
+        write_atomic(path, lambda file: torch.save(data, file))
+    except RuntimeError as error:  # torch's zip writer turns a full disk into one
+        raise unwritable(path, error) from error
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:

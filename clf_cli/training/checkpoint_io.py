@@ -5,27 +5,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from clf_cli.files import unwritable, write_atomic
+from clf_cli.models.torch_files import save_torch
 from clf_cli.values.run_dir import RunDir
 
 
-def save_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Writes through a temporary file in the same folder. Raises RunError (exit 6) when it cannot; the old file stays.
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """What Lightning's `save_checkpoint` writes through; rotates last.ckpt to prev.ckpt.
 
     Lightning 2.6.6 writes to $TMPDIR and copies over the destination when that is another filesystem: a kill or a full
     disk then destroys the old checkpoint.
     """
-    try:
-        write_atomic(path, lambda file: torch.save(checkpoint, file))
-    except RuntimeError as error:  # torch's zip writer turns a full disk into one
-        raise unwritable(path, error) from error
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """What Lightning's `save_checkpoint` writes through; rotates last.ckpt to prev.ckpt."""
 
     def __init__(self, run: RunDir) -> None:
         super().__init__()
@@ -35,7 +26,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path = Path(path)
         if path == self._run.last and path.exists():
             _keep(path, self._run.previous)
-        save_checkpoint(checkpoint, path)
+        save_torch(checkpoint, path)
 
 
 def _keep(path: Path, previous: Path) -> None:

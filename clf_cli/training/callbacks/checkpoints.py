@@ -9,7 +9,7 @@ import lightning.pytorch as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from clf_cli.engine.history import lower_is_better
-from clf_cli.training.checkpoint_io import save_checkpoint
+from clf_cli.models.torch_files import save_torch
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
@@ -66,9 +66,9 @@ class Checkpoints(Checkpoint):
             return
         checkpoint = self._scored_weights(trainer, pl_module) | {"clf": self._payload(int(row["epoch"]), row)}
         if row in kept:
-            save_checkpoint(checkpoint, self._path(row))
+            save_torch(checkpoint, self._path(row))
         if is_best:
-            save_checkpoint(checkpoint, self._run.best)
+            save_torch(checkpoint, self._run.best)
         for entry in self._top:
             if entry not in kept:
                 self._path(entry).unlink(missing_ok=True)
