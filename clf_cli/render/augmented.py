@@ -17,7 +17,7 @@ def table(result: AugmentedResult) -> RenderableType:
     """One row per image, then what is done to them."""
     rows = Table()
     for name in ("image", "class"):
-        rows.add_column(name)
+        rows.add_column(name, overflow="fold")
     for image in result.images:
         rows.add_row(Text(image.path), Text(label(image.label)))
     return Group(rows, *(Text(line) for line in summary(result)))

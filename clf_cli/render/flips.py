@@ -20,7 +20,7 @@ def table(result: FlipsResult) -> RenderableType:
         return Text(summary(result))
     rows = Table()
     for name in ("image", "true", "model", "other", "right"):
-        rows.add_column(name)
+        rows.add_column(name, overflow="fold")
     for flip in result.flips:
         ours, theirs = flip.model, flip.other
         who = "model" if ours.correct else "other" if theirs.correct else "neither"

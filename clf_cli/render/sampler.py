@@ -39,7 +39,7 @@ NAME, NUMBER = TextStyle(8.5, horizontal="right"), TextStyle(7.5, FAINT)
 def table(result: SamplerResult) -> RenderableType:
     """Per class: images of the split, drawn and expected ones, batches that hold one, the share that the loss sees."""
     grid = Table(title=f"Images drawn in epoch {result.draws.epoch}", title_justify="left")
-    grid.add_column("class")
+    grid.add_column("class", overflow="fold")
     for name in ("images", "drawn", "expected", "ratio", "in batches", "share in the loss"):
         grid.add_column(name, justify="right")
     for _, name, images, drawn, expected, ratio, batches, prior in rows(result):

@@ -19,7 +19,7 @@ def table(result: SamplesResult) -> RenderableType:
     """One row per image."""
     rows = Table()
     for name in ("image", "true", "predicted"):
-        rows.add_column(name)
+        rows.add_column(name, overflow="fold")
     for name in ("confidence", "loss"):
         rows.add_column(name, justify="right")
     for sample in result.samples:
