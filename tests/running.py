@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,17 @@ def start_clf(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def clf_without(modules: Iterable[str], *arguments: object) -> Finished:
+    """`clf` in a process of its own in which importing one of the modules raises."""
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(modules)}))\n"
+        "from clf_cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+    return Finished(done.returncode, done.stdout, done.stderr)
 
 
 def mark(run: RunDir, status: Status = "finished") -> None:

@@ -43,6 +43,13 @@ def test_confusion_of_the_best_epoch_as_the_run_kept_it(clf: Clf, tiny_run: RunD
     assert json.loads(done.stdout)["result"] == stored(tiny_run.report("confusion"))["result"]
 
 
+def test_history(clf: Clf, tiny_run: RunDir, tmp_path: Path) -> None:
+    done = clf("history", tiny_run.root, "--json", "--out", tmp_path)
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout) == stored(tiny_run.report("history"))
+    assert (tmp_path / "history.png").read_bytes() == tiny_run.history.read_bytes()
+
+
 @pytest.mark.parametrize("model", ["checkpoints/best.ckpt", "export/model.onnx"])
 def test_run_checkpoint_and_onnx_count_the_same(clf: Clf, tiny_run: RunDir, model: str) -> None:
     done = clf("confusion", tiny_run.root / model, "--json")
@@ -110,6 +117,13 @@ def test_history_has_a_point_per_epoch(tiny_run: RunDir) -> None:
     result = stored(tiny_run.report("history"))["result"]
     assert [int(line.split(",")[0]) for line in tiny_run.metrics.read_text().splitlines()[1:]] == [1, 2]
     assert len(result["columns"]["val/loss"]) == 2
+
+
+def test_the_page(clf: Clf, tiny_run: RunDir, tmp_path: Path) -> None:
+    """Byte for byte: pictures, predictions and every number that training had in memory."""
+    done = clf("report", tiny_run.root, "--out", tmp_path / "page.html")
+    assert done.code == 0, done.stderr
+    assert (tmp_path / "page.html").read_bytes() == tiny_run.report_page.read_bytes()
 
 
 def test_validate_onnx_says_yes(clf: Clf, tiny_run: RunDir, tiny_dataset: Path) -> None:

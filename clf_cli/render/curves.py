@@ -221,10 +221,9 @@ def _write_legend(drawing: Figure, runs: Sequence[RunCourse], top: float) -> Non
 
 def _fitted(text: str, width: float) -> str:
     """`text` on at most `width` points, cut in its middle: names of runs differ at their ends."""
-    kept = len(text)
-    shown = text
-    while text_width(shown, 9) > width:
-        kept -= 1
+    shown, kept = text, len(text)
+    while (taken := text_width(shown, 9)) > width:
+        kept = min(kept - 1, int(kept * width / taken))
         shown = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
     return shown
 

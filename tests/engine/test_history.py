@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from clf_cli.engine.history import best_epoch, history, lower_is_better, read_metrics_csv
-from clf_cli.errors import ModelError
+from clf_cli.engine.history import best_epoch, history, lower_is_better, matching, read_metrics_csv
+from clf_cli.errors import ModelError, UsageError
 from clf_cli.values.report import Report
 
 NAN = float("nan")
@@ -98,3 +98,34 @@ def test_what_is_not_a_metrics_csv_is_named(tmp_path, content, says):
     assert says in raised.value.message
     assert str(path) in raised.value.message
     assert raised.value.exit_code == 4
+
+
+METRICS = ("train/loss", "train/acc_top1", "val/loss", "val/acc_top1", "lr")
+
+
+def test_a_metric_is_a_column_or_that_of_every_split():
+    assert matching(["loss", "val/loss", "lr"], METRICS) == {
+        "loss": ("train/loss", "val/loss"),
+        "val/loss": ("val/loss",),
+        "lr": ("lr",),
+    }
+    assert matching([], METRICS) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("val/los", "did you mean val/loss?"), ("acc_top", "did you mean acc_top1?"), ("zzz", "is called 'zzz'.")],
+)
+def test_an_unknown_metric_is_exit_2_with_the_nearest_and_all(name, near):
+    with pytest.raises(UsageError) as raised:
+        matching(["lr", name], METRICS)
+    assert near in raised.value.message
+    assert ", ".join(METRICS) in (raised.value.hint or "")
+
+
+def test_a_part_of_a_course_keeps_its_best_epoch():
+    result = history(rows([0.1, 0.5, 0.4], [3, 2, 1]))
+    part = result.only(["val/loss", "unknown"])
+    assert part.metrics == ("val/loss",)
+    assert part.best_epoch == result.best_epoch == 2
+    assert result.only(result.columns).to_result() == result.to_result()

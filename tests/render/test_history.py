@@ -1,14 +1,8 @@
-import warnings
-
 import numpy as np
-import pytest
-from PIL import Image
 from rich.console import Console
 
 from clf_cli.engine.history import history
-from clf_cli.render.curves import figure
-from clf_cli.render.figures import save_figure
-from clf_cli.render.history import sparkline, table
+from clf_cli.render.history import cells, sparkline, summary, table
 
 NAN = float("nan")
 
@@ -27,59 +21,6 @@ def rows(epochs, validated=True):
     return made
 
 
-def points(drawing):
-    """By label: how many points each curve has."""
-    return {
-        line.get_label(): int(np.isfinite(line.get_ydata()).sum())
-        for axes in drawing.axes
-        for line in axes.lines
-        if line.get_label() != "best epoch"
-    }
-
-
-@pytest.mark.parametrize("epochs", [1, 2, 15, 200])
-def test_n_points_after_n_epochs(tmp_path, epochs):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        drawing = figure(history(rows(epochs)), "jersey")
-        save_figure(drawing, tmp_path / "history.png")
-    names = ("train", "val", "train top-1", "val top-1", "learning rate")
-    assert points(drawing) == dict.fromkeys(names, epochs)  # top-5 was never measured
-    assert all(line.get_marker() not in ("", "None", None) for axes in drawing.axes for line in axes.lines[:1])
-    with Image.open(tmp_path / "history.png") as image:
-        assert image.size == (1800, 660)
-
-
-def test_three_panels_and_the_best_epoch_in_each():
-    drawing = figure(history(rows(5)))
-    assert [axes.get_title(loc="left") for axes in drawing.axes] == ["loss", "accuracy", "learning rate"]
-    for axes in drawing.axes:
-        marks = [line for line in axes.lines if line.get_label() == "best epoch"]
-        assert [list(mark.get_xdata()) for mark in marks] == [[2, 2]]
-    assert "best: epoch 2, val/acc_top1 90.0 %" in drawing.texts[1].get_text()
-
-
-def test_a_run_that_was_never_validated(tmp_path):
-    drawing = figure(history(rows(4, validated=False)))
-    save_figure(drawing, tmp_path / "x.png")
-    assert points(drawing) == {"train": 4, "train top-1": 4, "learning rate": 4}
-    assert drawing.texts[1].get_text() == "4 epochs, never validated"
-
-
-def test_no_epochs_yet(tmp_path):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        drawing = figure(history([]))
-        save_figure(drawing, tmp_path / "x.png")
-    assert [axes.texts[0].get_text() for axes in drawing.axes] == ["not measured"] * 3
-
-
-def test_the_same_bytes_twice(tmp_path):
-    for name in ("a.png", "b.png"):
-        save_figure(figure(history(rows(3))), tmp_path / name)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
 def test_sparkline():
     assert sparkline(np.array([0.0, 0.5, 1.0])) == "▁▅█"
     assert sparkline(np.array([1.0, NAN, 0.0])) == "█ ▁"
@@ -87,6 +28,16 @@ def test_sparkline():
     assert sparkline(np.array([NAN])) == sparkline(np.array([])) == ""
     assert len(sparkline(np.arange(500.0))) == 30
     assert sparkline(np.arange(500.0))[::29] == "▁█"
+
+
+def test_sparklines_that_share_a_scale_share_height_and_epochs():
+    scale = np.array([[0.0, 0.5, 1.0, 1.0], [0.0, 0.0, NAN, NAN]])
+    assert [sparkline(row[np.isfinite(row)], scale) for row in scale] == ["▁▅██", "▁▁"]
+    half = np.full((2, 500), NAN)
+    half[0], half[1, :250] = np.arange(500), np.arange(250)
+    long, short = sparkline(half[0], half), sparkline(half[1, :250], half)
+    assert (len(long), len(short)) == (30, 15)
+    assert long.startswith(short)
 
 
 def test_table():
@@ -101,3 +52,15 @@ def test_table():
     assert cells["val/acc_top1"] == ["50.0 %", "50.0 %", "90.0 %", "2", "▁█▁"]
     assert cells["train/loss"] == ["2", "0.6667", "0.6667", "3", "█▃▁"]
     assert cells["val/acc_top5"] == ["–", "–", "–", "–", ""]
+
+
+def test_of_equal_scores_the_table_names_the_one_that_training_took():
+    made = [{"epoch": e, "val/acc_top1": 0.9, "val/loss": 1 / e, "lr": 1.0} for e in (1.0, 2.0)]
+    result = history(made)
+    assert result.best_epoch == 2
+    assert cells(result, "val/acc_top1")[2:4] == ("90.0 %", "2")
+
+
+def test_the_best_epoch_is_told_without_its_score_where_that_was_not_asked_for():
+    result = history(rows(3)).only(["lr"])
+    assert summary(result) == "3 epochs · best: epoch 2 by val/acc_top1"
