@@ -70,7 +70,7 @@ def _refuse_nothing(found: Sequence[NamedImage]) -> None:
 
 
 def _on_stdin(recursive: bool, null: bool, needed: bool) -> Iterator[NamedImage | None]:
-    """Raises DataError (exit 3) when no path came and one was `needed`."""
+    """Raises DataError (exit 3) when no path came and one was `needed`, UsageError (exit 2) for unasked zero bytes."""
     if sys.stdin is None:
         raise DataError("stdin is closed, so no paths can come from it.")
     if sys.stdin.isatty():
@@ -81,6 +81,8 @@ def _on_stdin(recursive: bool, null: bool, needed: bool) -> Iterator[NamedImage 
         if name is None:
             yield None
             continue
+        if "\0" in name:
+            raise UsageError("The paths on stdin are ended by zero bytes.", "Add --null.")
         arrived = True
         yield from images_named(name, recursive)
     if needed and not arrived:

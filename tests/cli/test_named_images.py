@@ -64,6 +64,12 @@ def test_zero_bytes_let_line_breaks_through(stdin):
     assert paths("-", null=True) == ["two\nlines.png", " 1.png"]
 
 
+def test_zero_bytes_that_nobody_announced_are_a_mistake(stdin):
+    stdin(b"1.png\0002.png\0")
+    with pytest.raises(UsageError, match="zero bytes"):
+        paths("-")
+
+
 def test_stdin_stands_where_it_was_named(stdin):
     stdin(b"2.png\n")
     assert paths("1.png", "-", "d/3.png") == ["1.png", "2.png", "d/3.png"]
