@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from clf_cli.data.images import UnreadableImageError, upright_rgb
 from clf_cli.data.named import NamedImage
 from clf_cli.data.scan import scan_threads
-from clf_cli.engine.predictions import TOP, predict_images, uncalibrated
+from clf_cli.engine.predictions import TOP, is_calibrated, predict_images, uncalibrated
+from clf_cli.engine.stored_calibration import calibrated
 from clf_cli.errors import DataError, UsageError
 from clf_cli.models.classifier import Classifier, model_file, open_classifier
 from clf_cli.models.compute import Compute, compute_for
@@ -101,7 +102,10 @@ def load_model(
     ModelError for what cannot be opened, UsageError for a device that is not there; both are ClfErrors.
     """
     file = model_file(Path(path))
-    return Model(open_classifier(file, ema, _compute(file, device, threads)))
+    classifier, note = calibrated(open_classifier(file, ema, _compute(file, device, threads)))
+    if note is not None:
+        _log.log(logging.INFO if is_calibrated(classifier) else logging.WARNING, "%s", note)
+    return Model(classifier)
 
 
 def _compute(file: Path, device: str, threads: int | None) -> Compute | None:

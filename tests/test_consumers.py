@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.images import open_image
+from clf_cli.data.named import NamedImage
 from clf_cli.engine.onnx_golden import GoldenImage, golden_of, write_golden
+from clf_cli.engine.predictions import predict_images
+from clf_cli.models.onnx import onnx_classifier
 from clf_cli.values.predictions import softmax
 from clf_cli.values.preprocess import Preprocess, preprocess_image
 from tests.onnx_models import CONTRACT, linear, write_onnx_file
@@ -83,6 +86,29 @@ def test_golden_samples(tmp_path):
     for sample, answer in zip(index, answers, strict=True):
         assert answer["label"] == sample["predicted"]
         assert answer["probability"] == pytest.approx(sample["probability"], abs=1e-4)
+
+
+def test_a_temperature_and_thresholds_are_honoured(tmp_path):
+    """As `clf predict` does, and as the golden samples of the file say."""
+    colors = np.random.default_rng(1).integers(0, 256, (8, 3), dtype=np.uint8)
+    images = tuple(GoldenImage(f"{i}.png", None, np.full((30, 20, 3), color)) for i, color in enumerate(colors))
+    golden, temperature = golden_of(images, linear().classifier()), 2.5
+    shares = softmax(golden.logits.astype(np.float64) / temperature)
+    order = np.argsort(shares.max(axis=1))
+    middle = float(shares.max(axis=1)[order[3:5]].mean())
+    thresholds = tuple(None if index == shares[order[7]].argmax() else middle for index in range(len(CONTRACT.labels)))
+    contract = replace(CONTRACT, temperature=temperature, thresholds=thresholds)
+    write_golden(tmp_path / "golden", golden, temperature, thresholds)
+    index = json.loads((tmp_path / "golden" / "index.json").read_text(encoding="utf-8"))["samples"]
+    model = write_onnx_file(tmp_path / "model.onnx", contract=contract)
+    paths = [tmp_path / "golden" / sample["image"] for sample in index]
+    ours = predict_images(onnx_classifier(model), [NamedImage(str(path), path) for path in paths])
+    for sample, answer, prediction in zip(
+        index, said(model, paths), [one for batch in ours for one in batch], strict=True
+    ):
+        assert answer["probability"] == pytest.approx(sample["probability"], abs=1e-4)
+        assert answer["label"] == prediction.label == (sample["predicted"] if sample["answered"] else None)
+    assert {sample["answered"] for sample in index} == {True, False}
 
 
 def test_it_is_short_and_needs_three_packages():

@@ -6,8 +6,8 @@ from math import exp, lgamma, log
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from clf_cli.engine.flips import flipped
 from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.errors import CheckFailedError
 from clf_cli.settings.sections import CompareSection
@@ -19,8 +19,6 @@ RESAMPLES = 10_000
 ROUNDING = 1e-12  # a drop that equals its limit passes, however the fractions round
 NAMED = 5  # classes in a message
 SCORES = ("acc_top1", "loss", "f1_macro")
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class CompareResult:
             "a": self.a.to_json(),
             "b": self.b.to_json(),
             "difference": self.difference,
-            "acc_top1_interval": list(self.interval),
+            "intervals": {"acc_top1": list(self.interval)},
             "mcnemar_p": self.p,
             "outcomes": asdict(self.outcomes),
             "identical": self.identical,
@@ -216,20 +214,18 @@ def accuracy_interval(worse: int, better: int, images: int, seed: int) -> tuple[
 
 
 def _flips(a: Predictions, b: Predictions) -> tuple[ChangedAnswer, ...]:
-    names, others = np.array(a.labels.names, dtype=object), np.array(b.labels.names, dtype=object)
-    ours, theirs = names[a.predicted], others[b.predicted]
-    changed = np.flatnonzero(ours != theirs)
-    tied: Bools = ties(a.logits) | ties(b.logits)
+    names, others = a.labels.names, b.labels.names
+    tied = ties(a.logits) | ties(b.logits)
     flips = [
         ChangedAnswer(
             path=a.paths[i],
             true=names[a.targets[i]],
-            a=ours[i],
-            b=theirs[i],
+            a=names[a.predicted[i]],
+            b=others[b.predicted[i]],
             right="a" if a.correct[i] else "b" if b.correct[i] else None,
             tie=bool(tied[i]),
         )
-        for i in changed.tolist()
+        for i in flipped(a, b).tolist()
     ]
     return tuple(sorted(flips, key=lambda flip: ("a", "b", None).index(flip.right)))
 

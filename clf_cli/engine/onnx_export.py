@@ -1,7 +1,6 @@
 """A checkpoint to an ONNX file with its companions: made and checked aside, then all of it takes its place."""
 
 import shlex
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,9 +13,10 @@ from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, ch
 from clf_cli.engine.onnx_convert import strip_foreign_metadata, write_onnx
 from clf_cli.engine.onnx_golden import Golden, GoldenImage, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
+from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
 from clf_cli.engine.onnx_simplify import simplified
-from clf_cli.errors import ExportError, UsageError
-from clf_cli.files import move_into_place, temporary_folder, unwritable, write_json
+from clf_cli.errors import ExportError
+from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.compute import Compute
@@ -90,11 +90,7 @@ def export_target(checkpoint: Checkpoint, ema: bool | None, asked: Path | None) 
         model = checkpoint.path.with_suffix(".onnx")
     if model.is_relative_to(here := Path.cwd()) and not checkpoint.path.is_absolute():
         model = model.relative_to(here)  # as short as the name that was given
-    if model.is_dir():
-        raise UsageError(f"{model} is a folder.", f"Name a file, such as -o {model / 'model.onnx'}.")
-    if model.suffix.lower() != ".onnx":
-        raise UsageError(f"{model} does not end in .onnx.", "clf tells ONNX files by that ending.")
-    return files_beside(model)
+    return onnx_target(model)
 
 
 def export_checkpoint(
@@ -115,17 +111,17 @@ def export_checkpoint(
     golden = golden_of(images, reference) if images else None
     judge = _Judge(contract_of(checkpoint, weights), reference, golden, compute)
     with temporary_folder(files.model) as folder:
-        draft = _inside(folder, files)
+        draft = inside(folder, files)
         try:
             made = _make(network, judge, section, draft.model)
             write_json(draft.labels_mapping, labels_mapping(judge.contract))
             if golden is not None:
                 write_golden(draft.golden, golden)
-            check = replace(made.check, model=_model_ref(files.model, judge.contract))
+            check = replace(made.check, model=model_ref(files.model, judge.contract))
             write_json(draft.validation, check.report.to_json())
         except OSError as error:
             raise unwritable(files.model, error) from error
-        _publish(draft, files, has_golden=golden is not None)
+        publish(draft, files, has_golden=golden is not None)
     return OnnxExportResult(
         path=files.model,
         model=check.model,
@@ -199,35 +195,6 @@ def _try_simpler(model: Path, judge: _Judge, check: OnnxCheckResult) -> _Made:
             return _Made(simpler, simplified=True, notes=(f"onnxsim: {nodes}, the answers agree.",))
         problem = "; ".join(simpler.reasons)
     return _Made(check, notes=(f"onnxsim's result was dropped: {problem}.",))
-
-
-def _inside(folder: Path, files: OnnxFiles) -> OnnxFiles:
-    return OnnxFiles(
-        model=folder / files.model.name,
-        labels_mapping=folder / files.labels_mapping.name,
-        golden=folder / files.golden.name,
-        validation=folder / files.validation.name,
-    )
-
-
-def _publish(draft: OnnxFiles, files: OnnxFiles, has_golden: bool) -> None:
-    """The model first, so that an error leaves its companions as they were."""
-    outside = draft.model.with_name(f"{draft.model.name}.data")
-    if outside.exists():
-        move_into_place(outside, files.model.with_name(outside.name))
-    move_into_place(draft.model, files.model)
-    move_into_place(draft.labels_mapping, files.labels_mapping)
-    if has_golden:
-        move_into_place(draft.golden, files.golden)
-    elif files.golden.is_dir():
-        shutil.rmtree(files.golden)  # they were of other weights
-    move_into_place(draft.validation, files.validation)
-
-
-def _model_ref(model: Path, contract: Contract) -> ModelRef:
-    run = run_of(model)
-    name = run.relative(model) if run else model.name
-    return ModelRef(name, contract.arch, contract.weights, contract.run_id)
 
 
 def _size_note(files: OnnxFiles, graph: GraphFacts) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from PIL import Image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.predict import predict
+from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_answered
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import golden_beside
-from clf_cli.values.predictions import FloatArray, Predictions, softmax
+from clf_cli.values.predictions import FloatArray, Predictions
 from clf_cli.values.preprocess import preprocess_image
 from clf_cli.values.progress import Progress, silent
 
@@ -96,8 +97,14 @@ def golden_of(images: tuple[GoldenImage, ...], reference: Classifier) -> Golden:
     return Golden(images, inputs, reference.logits(inputs), reference.labels)
 
 
-def write_golden(folder: Path, golden: Golden) -> None:
-    """Fills a new folder: per sample a PNG and two .npy files, and an index."""
+def write_golden(
+    folder: Path, golden: Golden, temperature: float | None = None, thresholds: Thresholds | None = None
+) -> None:
+    """Fills a new folder: per sample a PNG and two .npy files, and an index.
+
+    The logits are those of the network; the index tells the probability at the contract's `temperature`, and whether
+    its `thresholds` let the answer through.
+    """
     folder.mkdir()
     samples = []
     for number, (image, tensor, logits) in enumerate(zip(golden.images, golden.inputs, golden.logits, strict=True)):
@@ -106,7 +113,12 @@ def write_golden(folder: Path, golden: Golden) -> None:
         np.save(folder / files["input"], tensor)
         np.save(folder / files["logits"], logits)
         best = int(logits.argmax())
-        said = {"predicted": golden.labels.names[best], "probability": float(softmax(logits)[best])}
+        probability = float(calibrated_probabilities(logits, temperature)[best])
+        said = {
+            "predicted": golden.labels.names[best],
+            "probability": probability,
+            "answered": is_answered(best, probability, thresholds),
+        }
         samples.append({**files, "source": image.source, "label": image.label, **said})
     write_json(folder / INDEX, {"version": _VERSION, "labels": list(golden.labels), "samples": samples})
 

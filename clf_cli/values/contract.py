@@ -1,6 +1,7 @@
 """`clf.contract`: everything that a consumer of the ONNX file needs, in its metadata (docs/design.md, 2.6)."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -151,6 +152,18 @@ def _check_readable(data: dict[str, Any]) -> None:
     for key, value, known in choices:
         if value not in known:
             raise ValueError(f"{key} is {value!r}, this clf knows {', '.join(repr(one) for one in known)}")
+    _check_calibration(data["temperature"], data["thresholds"], len(labels))
+
+
+def _check_calibration(temperature: Any, thresholds: Any, classes: int) -> None:
+    if temperature is not None and not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
+        raise ValueError(f"temperature is {temperature!r}, no positive number")
+    if thresholds is None:
+        return
+    if not isinstance(thresholds, list) or len(thresholds) != classes:
+        raise ValueError(f"thresholds are not {classes} numbers, one for each class")
+    if not all(one is None or (isinstance(one, (int, float)) and 0 <= one <= 1) for one in thresholds):
+        raise ValueError("thresholds are not numbers from 0 to 1, or null")
 
 
 def _score_to_json(score: Score) -> dict[str, Any]:

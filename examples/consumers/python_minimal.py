@@ -1,4 +1,4 @@
-"""Label and probability of each image, from an ONNX file that clf exported. Needs onnxruntime, numpy and Pillow only.
+"""Label (null: not sure enough) and probability of images, by an ONNX file of clf. Needs onnxruntime, numpy, Pillow.
 
 python python_minimal.py model.onnx image.jpg ...
 """
@@ -48,8 +48,11 @@ def main(model: str, paths: list[str]) -> None:
         pixels = np.asarray(resize(open_rgb(path, how["background"]), contract), np.float32) / np.float32(255)
         tensor = (pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)
         logits = session.run(None, {"input": tensor.transpose(2, 0, 1)[None]})[0][0].astype(np.float64)
+        logits /= contract["temperature"] or 1.0
         shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        print(json.dumps({"path": path, "label": contract["labels"][shares.argmax()], "probability": shares.max()}))
+        least = (contract["thresholds"] or [0.0] * len(shares))[best := int(shares.argmax())]  # None: never sure
+        label = contract["labels"][best] if least is not None and shares[best] >= least else None
+        print(json.dumps({"path": path, "label": label, "probability": shares[best]}))
 
 
 if __name__ == "__main__":

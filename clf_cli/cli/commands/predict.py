@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from clf_cli.cli.console import say, warn
 from clf_cli.cli.options import JsonOption, ModelArgument, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -51,14 +52,16 @@ def predict(
     from clf_cli.cli.prediction_lines import refuse_unreadable, write_predictions, written_as
     from clf_cli.cli.scored import opened_model
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.predictions import predict_images, uncalibrated
+    from clf_cli.engine.predictions import is_calibrated, predict_images, uncalibrated
+    from clf_cli.engine.stored_calibration import calibrated
 
     form = written_as(written, as_json)
     named = named_images(images or (), recursive, null)
     classifier = opened_model(resolved, model)
     say_model_notes(resolved, classifier)
-    if not calibration:
-        classifier = uncalibrated(classifier)
+    classifier, note = calibrated(classifier) if calibration else (uncalibrated(classifier), None)
+    if note is not None:
+        (say if is_calibrated(classifier) else warn)(note)
     top = min(top, len(classifier.labels))
     batches = predict_images(classifier, named.images, top, scan_threads(resolved.settings.compute.workers))
     tally = write_predictions(batches, named.count, form, classifier, top)

@@ -1,0 +1,45 @@
+"""The calibration that a run keeps in its reports, on the model that it was made for."""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from clf_cli.models.classifier import Classifier
+
+
+def model_digest(path: Path) -> str:
+    """Of the file's bytes: a run that went on has other weights under the same names."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+
+
+def calibrated(classifier: Classifier) -> tuple[Classifier, str | None]:
+    """A checkpoint with the temperature and thresholds that its run keeps for these very weights, and a line on them.
+
+    Any other model comes back as it is: an ONNX file has its own in its contract. Where the run's calibration is of
+    other weights or cannot be read, the line says so.
+    """
+    if classifier.run is None or classifier.path.suffix.lower() == ".onnx":
+        return classifier, None
+    file = classifier.run.report("calibration")
+    if not file.is_file():
+        return classifier, None
+    again = f"`clf calibrate {classifier.run.root}` makes it anew."
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        result = report["result"]
+        same = report["model"] == asdict(classifier.ref) and result["model_digest"] == model_digest(classifier.path)
+        if not same:
+            return classifier, f"{file} is of other weights and is not used. {again}"
+        temperature, thresholds = float(result["temperature"]), _thresholds(result, classifier)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return classifier, f"{file} cannot be read and is not used: {type(error).__name__} {error}. {again}"
+    return replace(classifier, temperature=temperature, thresholds=thresholds), f"Calibrated by {file}."
+
+
+def _thresholds(result: dict[str, Any], classifier: Classifier) -> tuple[float | None, ...]:
+    """In the order of the model's labels."""
+    of_class = {row["class"]: row["threshold"] for row in result["per_class"]}
+    return tuple(of_class[label] for label in classifier.labels)
