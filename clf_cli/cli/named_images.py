@@ -93,7 +93,7 @@ def _lines(stream: io.FileIO, separator: bytes) -> Iterator[str | None]:
     """Paths as they arrive; None once none has come for PATIENCE seconds, again only after the next one."""
     arriving: Queue[str | OSError | None] = Queue(EVAL_BATCH)
     Thread(target=_feed, args=(stream, separator, arriving), daemon=True).start()
-    waited = True
+    waited = False
     while True:
         try:
             line = arriving.get(timeout=None if waited else PATIENCE)

@@ -87,10 +87,13 @@ def test_a_writer_that_pauses_is_told_of_once(stdin):
     assert list(images) == []
 
 
-def test_stdin_is_not_read_before_it_is_its_turn(stdin):
-    stdin(b"", close=False)
+def test_a_stdin_that_says_nothing_yet_does_not_hold_up_what_stands_before_it(stdin):
+    writing = stdin(b"", close=False)
     images = named_images(["1.png", "-"], False, False).images
     assert next(images).path == "1.png"
+    assert next(images) is None
+    os.close(writing)
+    assert list(images) == []
 
 
 def test_an_empty_stdin_is_an_error_where_nothing_else_is_named(stdin):
