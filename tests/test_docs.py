@@ -75,7 +75,7 @@ def commands_in(lines):
     found = []
     for line in lines:
         for part in re.split(r"&&|\|\||;|(?<!\|)\|(?!\|)", line):
-            words = re.sub(r"^\s*(\$ |uv run (--\S+ )*)*", "", part)
+            words = re.sub(r"^\s*(\$ |uv run (--\S+ )*)*", "", re.sub(r"\s[<>]\s*\S+", "", part))
             if re.match(r"clf(\s|$)", words):
                 found.append(shlex.split(words, comments=True)[1:])
     return found
@@ -133,7 +133,7 @@ def test_the_readme_shows_every_command():
 
 
 def test_wrong_lines_would_be_found():
-    lines = ["uv run clf train --dta x  # a comment", "$ clf trian", "echo && clf config shwo", "clf confusion"]
+    lines = ["uv run clf train --dta x  # a comment", "$ clf trian", "echo && clf config shwo", "clf confusion > x.txt"]
     found = commands_in(lines)
     assert found == [["train", "--dta", "x"], ["trian"], ["config", "shwo"], ["confusion"]]
     for arguments in found:
