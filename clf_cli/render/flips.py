@@ -54,7 +54,7 @@ def figure(result: FlipsResult, thumbnails: Sequence[Pixels], name: str, split: 
     lines = (
         f"A: {name} · B: {result.other_name}",
         summary(result).replace("the model", "A").replace("the other one", "B"),
-        "green frame: only A is right · blue: only B · red: neither · ≈ a tie",
+        *(("green frame: only A is right · blue: only B · red: neither · ≈ a tie",) if result.flips else ()),
     )
     tiles = [_tile(flip, pixels) for flip, pixels in zip(result.flips, thumbnails, strict=True)]
     return grid(f"Predicted differently: {split}", lines, tiles)
