@@ -1,7 +1,10 @@
 """What stands in examples/ is true: settings exist, commands and flags are spelled as the program spells them."""
 
+import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,6 +14,7 @@ import pytest
 
 from clf_cli.__main__ import main
 from clf_cli.settings.load import read_settings, resolve
+from tests.running import draw_discs
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS = EXAMPLES / "clf.toml"
@@ -73,3 +77,43 @@ def test_the_prediction_script_puts_the_least_sure_first(tiny_run, tiny_dataset,
     missing = subprocess.run([*command[:2], "nowhere", "x"], capture_output=True, text=True, timeout=60, check=False)
     assert missing.returncode == 1
     assert "There is no nowhere" in missing.stderr
+
+
+GATE = EXAMPLES / "gate.sh"
+
+
+def gate(folder, *arguments):
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ["bash", GATE, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped(tiny_run, tmp_path_factory):
+    """The ONNX file outside its run, as a repository of models holds it."""
+    return Path(shutil.copy(tiny_run.onnx, tmp_path_factory.mktemp("production") / "model.onnx"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_the_gate_lets_an_equal_model_through(shipped, tiny_dataset, tmp_path):
+    done = gate(tmp_path, tiny_dataset, shipped, shipped)
+    assert done.returncode == 0, done.stderr
+    kinds = [json.loads(file.read_text())["kind"] for file in sorted((tmp_path / "gate").iterdir())]
+    assert kinds == ["compare", "dataset", "onnx_check"]
+    assert "top-1" in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+def test_the_gate_stops_at_data_that_are_wrong(shipped, tmp_path):
+    data = draw_discs(tmp_path / "discs", {"train": 3, "val": 2})
+    (data / "val" / "red" / "00.png").write_bytes(b"no image")
+    done = gate(tmp_path, data, shipped)
+    assert done.returncode == 1
+    assert "00.png" in (tmp_path / "gate" / "dataset.json").read_text()
+    assert not (tmp_path / "gate" / "validation.json").exists()
+
+
+def test_the_ci_job_runs_the_gate():
+    assert "gate.sh" in (EXAMPLES / "gate.yml").read_text()
