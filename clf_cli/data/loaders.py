@@ -73,7 +73,9 @@ class TrainImages(TorchDataset[Item]):
         self.augment = augment
         self.seed = seed
         facts = [dataset.files[path] for path in set(self.paths)]
-        self.keeps = sum(fact.width * fact.height for fact in facts) * _HELD_BYTES <= budget
+        size = sum(fact.width * fact.height for fact in facts) * _HELD_BYTES
+        self.keeps = size <= budget
+        self.held = size if self.keeps else 0  # bytes, once every image was read
         self.kept: dict[str, Image.Image] = {}
 
     def __len__(self) -> int:
@@ -111,7 +113,9 @@ class EvalImages(TorchDataset[Item]):
         self.paths = tuple(sample.path for sample in samples)
         self.targets = targets_of(samples, labels)
         self.preprocess = preprocess
-        self.keeps = len(set(self.paths)) * preprocess.height * preprocess.width * 3 <= budget
+        size = len(set(self.paths)) * preprocess.height * preprocess.width * 3
+        self.keeps = size <= budget
+        self.held = size if self.keeps else 0  # bytes, once every image was read
         self.kept: dict[str, npt.NDArray[np.uint8]] = {}
 
     def __len__(self) -> int:
@@ -178,6 +182,7 @@ class ImageLoader(DataLoader[Item]):
     def __init__(
         self, images: TrainImages | EvalImages, sampler: Sampler[Draw] | Sequence[int], loading: Loading
     ) -> None:
+        self.held = images.held * max(1, loading.workers)  # bytes: each reading process keeps its own
         super().__init__(
             images,
             batch_size=loading.batch_size,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -34,13 +35,19 @@ def megabytes(value: float) -> str:
     return f"{value:,.0f} MB" if value < 1000 else f"{value / 1000:,.1f} GB"
 
 
+def _near(path: str) -> str:
+    """Relative to here, where it lies below."""
+    here = Path.cwd().resolve()
+    return Path(path).relative_to(here).as_posix() if Path(path).is_relative_to(here) else path
+
+
 def _plan(result: PlanResult) -> Iterator[tuple[str, str]]:
     data, model, compute = result.data, result.model, result.compute
     p = model.preprocess
     splits = ", ".join(f"{split} {count:,}" for split, count in data.images.items())
     left_out = f"; {data.skipped:,} left out" if data.skipped else ""
     yield "Run folder", result.run
-    yield "Data", f"{data.path}: {counted(data.classes, 'class')}; {splits}{left_out}"
+    yield "Data", f"{_near(data.path)}: {counted(data.classes, 'class')}; {splits}{left_out}"
     yield (
         "Network",
         f"{model.arch}: {scaled(model.parameters)} parameters, {scaled(model.multiply_adds)} multiply-adds",
@@ -74,7 +81,7 @@ def _training(plan: PlannedTraining) -> Iterator[tuple[str, str]]:
     else:
         stops = "" if plan.patience is None else f", stops after {counted(plan.patience, 'epoch')} without a better one"
         yield "Validation", f"every epoch, best by {plan.monitor}{stops}"
-    yield "Callbacks", ", ".join(plan.callbacks) or "none"
+    yield "Callbacks", ", ".join(name.replace("_", "-") for name in plan.callbacks) or "none"
     yield "Trackers", ", ".join(plan.trackers)
     yield "Export", "none" if plan.opset is None else f"ONNX, opset {plan.opset}"
 
@@ -88,7 +95,11 @@ def _costs(result: PlanResult) -> Iterator[tuple[str, str]]:
         else ""
     )
     yield "Tried", f"{counted(tried.steps, 'step')}; {tried.batch_seconds:.2f} s per batch {first}{val}"
-    yield "Memory", f"{megabytes(tried.memory_mb)} of {tried.memory_of} at its peak"
+    yield (
+        "Memory",
+        f"{megabytes(tried.memory_mb)} of {tried.memory_of} at its peak; decoded images add at most "
+        f"{megabytes(costs.images_mb)} of main memory",
+    )
     yield (
         "Time",
         f"about {duration(costs.epoch_seconds)} per epoch, {duration(costs.seconds)} in all; an estimate from "

@@ -113,6 +113,7 @@ def costs(start: Start, feed: Feed, steps: StepPlan, tried: Tried, sizes: tuple[
     return Costs(
         epoch_seconds=seconds,
         seconds=seconds * epochs,
+        images_mb=(feed.train_loader.held + (0 if feed.val_loader is None else feed.val_loader.held)) / 1e6,
         checkpoints_mb=(scored * scored_mb + whole * whole_mb) * settings.callbacks.checkpoints + copies * scored_mb,
         export_mb=export_mb * (1 + copies),
         reports_mb=_reports_mb(start),

@@ -78,10 +78,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Costs:
-    """Estimates: seconds of training and validation, without test and export; the most that the run may write."""
+    """Estimates: seconds of training and validation, without test and export; decoded images that stay in memory beside
+    what was measured; the most that the run may write."""
 
     epoch_seconds: float
     seconds: float
+    images_mb: float
     checkpoints_mb: float
     export_mb: float
     reports_mb: float  # reports and pictures
