@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from clf_cli.engine.history import HistoryResult, history
-from clf_cli.engine.run_files import RunFiles, read_run
+from clf_cli.engine.run_files import RunFiles, mixed, read_run
 from clf_cli.errors import ModelError
 from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Report
 from clf_cli.values.run_dir import RunDir
@@ -21,6 +21,8 @@ class RunCourse:
     name: str  # the end of that path, as long as it takes to be the only one
     run_id: str
     arch: str
+    data: str  # name of its folder or file
+    data_fingerprint: str
     status: str  # as people read it: `running?` for a run that was probably killed
     planned: int  # epochs
     history: HistoryResult
@@ -30,6 +32,8 @@ class RunCourse:
             "run": self.run,
             "run_id": self.run_id,
             "arch": self.arch,
+            "data": self.data,
+            "data_fingerprint": self.data_fingerprint,
             "status": self.status,
             "epochs_planned": self.planned,
             **self.history.to_result(),
@@ -48,6 +52,15 @@ class HistoriesResult:
     def metrics(self) -> tuple[str, ...]:
         """The metrics of all runs together, in the order of metrics.csv."""
         return tuple(dict.fromkeys(name for course in self.runs for name in course.history.metrics))
+
+    @property
+    def data_sets(self) -> tuple[tuple[str, str], ...]:
+        """Name and fingerprint of each data set: the heights of curves compare within one."""
+        return tuple(dict.fromkeys((course.data, course.data_fingerprint) for course in self.runs))
+
+    @property
+    def findings(self) -> tuple[dict[str, Any], ...]:
+        return mixed(self.data_sets, "data sets")
 
     def to_result(self) -> dict[str, Any]:
         return {"runs": [course.to_json() for course in self.runs]}
@@ -88,6 +101,8 @@ def histories(runs: Sequence[RunFiles], now: datetime) -> HistoriesResult:
                 name=name,
                 run_id=files.record.run_id,
                 arch=files.settings.model.arch,
+                data=files.data,
+                data_fingerprint=files.record.data_fingerprint,
                 status=files.status(now),
                 planned=files.settings.optim.epochs,
                 history=_course(files),

@@ -2,9 +2,11 @@
 
 import csv
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from clf_cli.engine.history import read_metrics_csv
 from clf_cli.errors import ModelError, UsageError
@@ -30,6 +32,12 @@ class RunFiles:
     rows: tuple[dict[str, float], ...]  # of metrics.csv, one per finished epoch
     epoch_seconds: tuple[float, ...]  # of timing.csv; an epoch that was done twice stands twice
     changed: datetime  # of the newest file that training writes, UTC
+
+    @property
+    def data(self) -> str:
+        """Name of the folder or file that it trained with."""
+        root = self.settings.data.root
+        return "" if root is None else root.name
 
     @property
     def weights(self) -> Weights:
@@ -62,6 +70,18 @@ def read_run(run: RunDir) -> RunFiles:
         raise ModelError(error.message, "Name a folder that clf train wrote.") from error
     rows = read_metrics_csv(run.metrics) if run.metrics.exists() else []
     return RunFiles(run, record, settings, tuple(rows), _epoch_seconds(run.timing), _last_change(run))
+
+
+def short(fingerprint: str) -> str:
+    """The first eight digits, without the name of the hash."""
+    return fingerprint.rpartition(":")[2][:8]
+
+
+def mixed(values: Collection[object], what: str) -> tuple[dict[str, Any], ...]:
+    """The finding that scores which do not compare stand side by side; none where they do."""
+    reason = f"scores of {len(values)} {what} are in one list"
+    finding = {"category": "mixed", "severity": "warning", "path": "", "reason": reason}
+    return (finding,) if len(values) > 1 else ()
 
 
 def _require_run(run: RunDir) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from clf_cli.engine.history import best_epoch
 from clf_cli.engine.run_facts import read_stored
-from clf_cli.engine.run_files import RunFiles, read_run
+from clf_cli.engine.run_files import RunFiles, mixed, read_run
 from clf_cli.errors import ModelError
 from clf_cli.values.run_dir import RunDir
 
@@ -75,16 +75,12 @@ class RunsResult:
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:
         """What is wrong with the list: runs that cannot be read, scores that do not compare."""
-        broken = [(row.run, BROKEN, row.error) for row in self.rows if row.error is not None]
-        mixed = [
-            ("", "mixed", f"scores of {len(values)} {what} are in one list")
-            for values, what in ((self.data_sets, "data sets"), (self.metrics, "metrics"))
-            if len(values) > 1
-        ]
-        return tuple(
-            {"category": category, "severity": "warning", "path": path, "reason": reason}
-            for path, category, reason in (*broken, *mixed)
+        broken = (
+            {"category": BROKEN, "severity": "warning", "path": row.run, "reason": row.error}
+            for row in self.rows
+            if row.error is not None
         )
+        return (*broken, *mixed(self.data_sets, "data sets"), *mixed(self.metrics, "metrics"))
 
     def to_result(self) -> dict[str, Any]:
         return {
@@ -95,11 +91,6 @@ class RunsResult:
             "reverse": self.reverse,
             "runs": [asdict(row) for row in self.rows],
         }
-
-
-def short(fingerprint: str | None) -> str:
-    """The first eight digits, without the name of the hash."""
-    return (fingerprint or "").rpartition(":")[2][:8]
 
 
 def read_runs(folder: Path, now: datetime) -> tuple[RunRow, ...]:
@@ -148,7 +139,7 @@ def _read_row(run: RunDir, name: str, now: datetime) -> RunRow:
         status=files.status(now),
         run_id=record.run_id,
         arch=settings.model.arch,
-        data=settings.data.root.name if settings.data.root else None,
+        data=files.data,
         data_fingerprint=record.data_fingerprint,
         image_size=settings.model.image_size or _built_size(run),
         seed=record.seed,

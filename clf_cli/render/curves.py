@@ -26,7 +26,7 @@ from clf_cli.render.figures import (
     write,
     write_title,
 )
-from clf_cli.render.histories import epochs_text
+from clf_cli.render.histories import data_remark, epochs_text
 from clf_cli.render.history import best_text, is_fraction, summary
 from clf_cli.render.text import counted
 
@@ -83,7 +83,8 @@ def overlay(result: HistoriesResult, asked: Asked | None = None) -> Figure:
     panels = _panels(asked) or OVERLAID
     drawing = new_figure(WIDTH, _height(panels) + ENTRY * (len(result.runs) + 1))
     key = "solid: val and learning rate · dashed: train · star: best epoch"
-    write_title(drawing, 16, f"Training history of {counted(len(result.runs), 'run')}", (key,))
+    lines = (key, *([mixture] if (mixture := data_remark(result)) else []))
+    write_title(drawing, 16, f"Training history of {counted(len(result.runs), 'run')}", lines)
     for panel, axes in _axes(drawing, panels):
         for column in panel.columns:
             for number, turn in _turns(result.runs, column):

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clf_cli.engine.histories import HistoriesResult, RunCourse
+from clf_cli.engine.run_files import short
 from clf_cli.render.fitted import Column, FittedTable, Row
 from clf_cli.render.history import Vector, best_text, cells, course_columns
 from clf_cli.render.text import UNDEFINED, counted
@@ -15,7 +16,13 @@ from clf_cli.render.text import UNDEFINED, counted
 
 def table(result: HistoriesResult) -> RenderableType:
     """The runs with their status and best epoch, then their courses; what a run never measured is said below."""
-    return Group(Text(counted(len(result.runs), "run")), _runs(result), _courses(result), *_missing(result))
+    return Group(Text(counted(len(result.runs), "run")), _runs(result), _courses(result), *_remarks(result))
+
+
+def data_remark(result: HistoriesResult) -> str:
+    """Says that the runs were scored on several data sets; empty where it was one."""
+    names = [f"{name} {short(fingerprint)}" for name, fingerprint in result.data_sets]
+    return f"{len(names)} data sets, whose scores do not compare: {', '.join(names)}" if len(names) > 1 else ""
 
 
 def epochs_text(course: RunCourse) -> str:
@@ -51,7 +58,9 @@ def _scale(columns: list[Vector]) -> Vector:
     return scale
 
 
-def _missing(result: HistoriesResult) -> Iterator[Text]:
+def _remarks(result: HistoriesResult) -> Iterator[Text]:
+    if mixture := data_remark(result):
+        yield Text(f"{mixture}.")
     gaps = {course.name: {n for n in result.metrics if not course.history.measured(n)} for course in result.runs}
     nowhere = set.intersection(*gaps.values())
     for place, missing in {"any of them": nowhere, **{name: gap - nowhere for name, gap in gaps.items()}}.items():

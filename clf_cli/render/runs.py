@@ -8,8 +8,8 @@ from shlex import quote
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from clf_cli.engine.run_files import SILENT
-from clf_cli.engine.runs import BROKEN, RunRow, RunsResult, short
+from clf_cli.engine.run_files import SILENT, short
+from clf_cli.engine.runs import BROKEN, RunRow, RunsResult
 from clf_cli.render.csv import csv_line
 from clf_cli.render.fitted import Column, FittedTable, Row
 from clf_cli.render.history import value_text
@@ -64,7 +64,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
         "" if row.test_score is None else value_text(metric, row.test_score),
         row.arch or "",
         "" if row.image_size is None else str(row.image_size),
-        "" if row.data is None else f"{row.data} {short(row.data_fingerprint)}",
+        "" if row.data is None else f"{row.data} {short(row.data_fingerprint or '')}",
         "" if row.epochs is None else f"{row.epochs}{planned}",
         row.weights or "",
         row.onnx or "",

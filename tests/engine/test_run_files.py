@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clf_cli.engine.run_files import QUIET_EPOCHS, QUIET_FIRST, QUIET_FLOOR, read_run
+from clf_cli.engine.run_files import QUIET_EPOCHS, QUIET_FIRST, QUIET_FLOOR, mixed, read_run, short
 from clf_cli.errors import ModelError
 from clf_cli.values.run_dir import RunDir
 from tests.edited_runs import edited, silence
@@ -130,3 +130,12 @@ def test_what_is_no_run_is_told_apart(tiny_run, tmp_path):
     with pytest.raises(ModelError) as raised:
         read_run(RunDir(tiny_run.best))
     assert str(tiny_run.root) in (raised.value.hint or "")
+
+
+def test_fingerprints_are_shown_short():
+    assert [short(text) for text in ("sha256:3b20703ff8bebf5e", "3b", "")] == ["3b20703f", "3b", ""]
+
+
+def test_what_does_not_compare_is_a_finding():
+    assert mixed([], "metrics") == mixed(["a"], "metrics") == ()
+    assert [finding["reason"] for finding in mixed(["a", "b"], "metrics")] == ["scores of 2 metrics are in one list"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clf_cli.engine.runs import RunRow, RunsResult, read_runs, short
+from clf_cli.engine.runs import RunRow, RunsResult, read_runs
 from clf_cli.errors import ModelError
 from clf_cli.values.report import Report
 from clf_cli.values.run_dir import RunDir
@@ -203,12 +203,6 @@ def test_report_form(tiny_run):
         **{"sort": "score", "reverse": False},
     }
     assert list(result["runs"][0]) == list(RunRow.__dataclass_fields__)
-
-
-def test_fingerprints_are_shown_short():
-    assert short("sha256:3b20703ff8bebf5e") == "3b20703f"
-    assert short("3b") == "3b"
-    assert short(None) == ""
 
 
 def test_a_folder_that_may_not_be_read_is_passed_by(tiny_run, tmp_path, monkeypatch):

@@ -50,6 +50,7 @@ def test_sorting_keeps_every_row_and_is_stable(rows, key, reverse):
                 assert int(earlier.run_id or 0) < int(later.run_id or 0)
 
 
+@settings(max_examples=40)
 @given(rows=ROWS, key=st.sampled_from(KEYS))
 def test_the_other_way_round_turns_the_values_and_leaves_the_gaps_last(rows, key):
     def shown(row):
@@ -61,6 +62,7 @@ def test_the_other_way_round_turns_the_values_and_leaves_the_gaps_last(rows, key
         assert known == sorted(known, reverse=True)
 
 
+@settings(max_examples=40)
 @given(rows=ROWS, first=FILTERS, second=FILTERS)
 def test_filters_compose(rows, first, second):
     both = filtered(rows, [*first, *second])
@@ -68,6 +70,7 @@ def test_filters_compose(rows, first, second):
     assert ids(both) == [i for i in ids(rows) if i in ids(both)]
 
 
+@settings(max_examples=40)
 @given(rows=ROWS, filters=FILTERS, key=st.sampled_from(KEYS))
 def test_filtering_and_sorting_commute(rows, filters, key):
     assert in_order(filtered(rows, filters), key) == filtered(in_order(rows, key), filters)

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def course(name, epochs, status="finished", planned=None, **columns):
     shift = sum(map(ord, name)) / 1e4
     made = [{key: value if key == "epoch" else value + shift for key, value in row.items()} for row in rows(epochs)]
     changed = [row | {key: values[number] for key, values in columns.items()} for number, row in enumerate(made)]
-    return RunCourse(name, name, "abc", "resnet18", status, planned or epochs, history(changed))
+    return RunCourse(name, name, "abc", "resnet18", "d", "sha256:1", status, planned or epochs, history(changed))
 
 
 def lines_of(axes):
@@ -134,7 +135,10 @@ def test_undefined_values_are_gaps_and_unmeasured_columns_no_curves(tmp_path):
 
 
 def test_curves_that_lie_on_one_another_take_turns():
-    same = [RunCourse(name, name, "abc", "resnet18", "finished", 4, history(rows(4))) for name in ("a", "b", "c")]
+    same = [
+        RunCourse(name, name, "abc", "resnet18", "d", "sha256:1", "finished", 4, history(rows(4)))
+        for name in ("a", "b", "c")
+    ]
     drawing = overlay(HistoriesResult((*same, course("d", 4))))
     curves = [lines_of(drawing.axes[2])[f"{name}: lr"] for name in "abcd"]
     assert [curve.get_linestyle() for curve in curves] == ["--", "--", "--", "-"]  # what matplotlib calls any dashes
@@ -166,9 +170,8 @@ def test_the_legend_has_a_line_for_each_run_inside_the_picture(tmp_path, count):
 
 
 def test_the_legend_says_arch_epochs_status_and_best():
-    result = HistoriesResult(
-        (course("a", 3, "running?", planned=9), RunCourse("b", "b", "x", "vit", "finished", 4, history(rows(4, False))))
-    )
+    blind = replace(course("b", 4), arch="vit", history=history(rows(4, False)))
+    result = HistoriesResult((course("a", 3, "running?", planned=9), blind))
     shown = texts(overlay(result))
     for text in ("a", "resnet18", "3 of 9 epochs, running?", "b", "vit", "4 epochs", "never validated"):
         assert text in shown
@@ -221,3 +224,10 @@ def test_a_panel_that_no_run_measured_says_so():
     several = HistoriesResult((course("a", 2), course("b", 2)))
     for drawing in (overlay(several, asked), figure(several.runs[0].history, "", asked)):
         assert [text.get_text() for text in drawing.axes[0].texts] == ["not measured"]
+
+
+def test_runs_on_other_data_are_named_in_the_picture():
+    other = replace(course("b", 2), data="groceries", data_fingerprint="sha256:c5c8")
+    assert "2 data sets, whose scores do not compare: d 1, groceries c5c8" in texts(
+        overlay(HistoriesResult((course("a", 2), other)))
+    )

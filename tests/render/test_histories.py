@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from rich.console import Console
 
@@ -14,7 +16,7 @@ def course(name, losses, accuracies, status="finished", planned=None, **columns)
         for epoch, (loss, accuracy) in enumerate(zip(losses, accuracies, strict=True), start=1)
     ]
     rows = [row | {key: values[number] for key, values in columns.items()} for number, row in enumerate(rows)]
-    return RunCourse(name, name, "abc", "resnet18", status, planned or len(rows), history(rows))
+    return RunCourse(name, name, "abc", "resnet18", "d", "sha256:1", status, planned or len(rows), history(rows))
 
 
 def printed(*courses, width=120):
@@ -79,3 +81,10 @@ def test_narrow_terminals_get_fewer_columns_and_whole_words():
 
 def test_names_are_no_markup():
     assert "[bold]x" in printed(course("[bold]x", [1.0], [0.5]), course("b", [1.0], [0.5]))
+
+
+def test_runs_on_other_data_are_named():
+    groceries = replace(course("b", [1.0], [0.5]), data="groceries", data_fingerprint="sha256:c5c883c81a99ea5b")
+    text = printed(course("a", [1.0], [0.5]), groceries)
+    assert "2 data sets, whose scores do not compare: d 1, groceries c5c883c8." in text
+    assert "data sets" not in printed(course("a", [1.0], [0.5]), course("b", [1.0], [0.5]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_run
 from clf_cli.cli.console import publish, say
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import UsageError
@@ -23,7 +24,13 @@ NAME = "history.png"
 _OTHER_PICTURES = (".gif", ".jpeg", ".jpg", ".pdf", ".svg", ".webp")
 
 RunsArgument = Annotated[
-    list[Path], typer.Argument(metavar="RUN", help="Run folder; several are laid over each other.", show_default=False)
+    list[Path],
+    typer.Argument(
+        metavar="RUN",
+        help="Run folder; several are laid over each other.",
+        show_default=False,
+        autocompletion=complete_run,
+    ),
 ]
 MetricOption = Annotated[
     list[str] | None,
@@ -90,7 +97,7 @@ def _several(found: "tuple[RunFiles, ...]", metrics: list[str], picture: Path | 
     asked = matching(metrics, result.metrics)
     if asked:
         result = result.only(set().union(*asked.values()))
-    publish(Report(result), as_json)
+    publish(Report(result, findings=result.findings), as_json)
     if picture is None:
         say("No picture of several runs is drawn unless its place is named: --out FILE.png.")
         return

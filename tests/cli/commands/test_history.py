@@ -137,6 +137,13 @@ def test_runs_from_inside_a_run(clf, runs, monkeypatch):
     assert " a " in clf("history", ".", "../b").stdout
 
 
+def test_runs_on_other_data_are_a_finding(clf, runs, tiny_run):
+    edited(tiny_run, runs / "other", data_fingerprint="sha256:0123456789abcdef")
+    report = report_of(clf("history", "runs/a", "runs/other", "--json"))
+    assert [finding["category"] for finding in report["findings"]] == ["mixed"]
+    assert report_of(clf("history", "runs/a", "runs/b", "--json"))["findings"] == []
+
+
 # Mistakes
 
 
