@@ -13,7 +13,7 @@ _EDGES = 3  # columns of the terminal that each cell takes for its borders
 
 @dataclass(frozen=True)
 class Column:
-    """`rank` says how soon it is left out, the highest first; columns of rank 0 stay."""
+    """`rank` says who gets room first, the lowest; columns of rank 0 always stand."""
 
     name: str
     right: bool = False
@@ -52,14 +52,14 @@ class FittedTable:
 
     def fitting(self, width: int) -> list[int]:
         """The indices of the columns that are shown in so many columns of the terminal."""
-        kept = list(range(len(self.columns)))
         widths = [
             max(cell_len(text) for text in (column.name, *(row.cells[index] for row in self.rows))) + _EDGES
             for index, column in enumerate(self.columns)
         ]
-        while sum(widths[index] for index in kept) + 1 > width:
-            last = max(kept, key=lambda index: self.columns[index].rank)
-            if self.columns[last].rank == 0:
-                break
-            kept.remove(last)
-        return kept
+        kept: list[int] = []
+        left = width - 1
+        for index in sorted(range(len(self.columns)), key=lambda index: self.columns[index].rank):
+            if self.columns[index].rank == 0 or widths[index] <= left:
+                kept.append(index)
+                left -= widths[index]
+        return sorted(kept)
