@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,13 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
     *("--disable-extensions", "--disable-default-apps", "--remote-debugging-pipe"),
 )
+# the browser takes its ends of the pipes as files 3 and 4
+START = """
+import fcntl, os, sys
+for number, end in [(n, fcntl.fcntl(int(name), fcntl.F_DUPFD, 10)) for n, name in zip((3, 4), sys.argv[1:3])]:
+    os.dup2(end, number)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 QUIT_AFTER = 30.0  # seconds
 
 
@@ -106,9 +114,11 @@ def browser(profile: Path) -> Iterator[Browser]:
     """A browser with an empty profile, ended afterwards."""
     assert CHROMIUM is not None
     (its_commands, our_commands), (our_answers, its_answers) = os.pipe(), os.pipe()
-    script = f'exec "$@" 3<&{its_commands} 4>&{its_answers}'
     process = subprocess.Popen(
-        ["sh", "-c", script, "sh", CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        [
+            *(sys.executable, "-c", START, str(its_commands), str(its_answers)),
+            *(CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"),
+        ],
         pass_fds=(its_commands, its_answers),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -113,12 +113,13 @@ def curves(result: HistoryResult) -> Curves:
 
 def ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Round values from at or below `low` to at or above `high`, about `count` steps apart."""
-    span = high - low or abs(high) or 1.0
+    most = max(abs(low), abs(high))
+    span = high - low if high - low > 1e-6 * most else most or 1.0
     rough = span / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
+    return [float(f"{number * step:.10g}") for number in range(first, max(last, first + 1) + 1)]
 
 
 def value_text(name: str, value: float) -> str:

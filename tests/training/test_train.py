@@ -17,6 +17,7 @@ from tests.running import Clf, train_arguments
 OFF = (
     *("--no-ema", "--no-export", "--no-confusion", "--no-model-info", "--no-dataset-stats", "--no-history"),
     *("--no-sampler-stats", "--no-samples", "--no-progress", "--no-lr-log", "--no-early-stopping", "--no-checkpoints"),
+    "--no-report",
 )
 
 
@@ -25,9 +26,10 @@ def rows(run: RunDir) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_all_twelve_on_leave_every_artifact(tiny_run: RunDir) -> None:
+def test_every_callback_on_leaves_every_artifact(tiny_run: RunDir) -> None:
     names = {path.relative_to(tiny_run.root).as_posix() for path in tiny_run.root.rglob("*") if path.is_file()}
     expected = {"run.json", "settings.toml", "splits.csv", "metrics.csv", "timing.csv", "log.txt", "history.png"}
+    expected |= {"report.html"}
     expected |= {"labels_mapping.json", "checkpoints/last.ckpt", "checkpoints/prev.ckpt", "checkpoints/best.ckpt"}
     for epoch in ("001", "002"):
         expected |= {f"epochs/{epoch}/{name}" for name in ("confusion.json", "confusion.csv", "confusion.png")}
@@ -85,7 +87,7 @@ def test_splits_csv_names_every_file_once(tiny_run: RunDir, tiny_dataset: Path) 
     assert all(path.split("/")[:2] == [split, label] for path, (label, split) in found.items())
 
 
-def test_all_twelve_off_still_train_and_leave_only_the_record(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
+def test_every_callback_off_still_trains_and_leaves_only_the_record(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
     done = clf(*train_arguments(tiny_dataset, tmp_path, "bare", "--epochs", "1", *OFF))
     assert done.code == 0, done.stderr
     assert done.stdout == f"{(tmp_path / 'bare').as_posix()}\n"

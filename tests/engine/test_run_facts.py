@@ -1,0 +1,54 @@
+import json
+import math
+
+import pytest
+
+from clf_cli.engine.run_facts import DataFacts, ExportFacts, ModelFacts, Scores, TrainFacts, contract_of, read_stored
+from clf_cli.errors import ModelError
+
+
+def test_metrics_come_back_as_they_were_written(tiny_run):
+    stored = json.loads(tiny_run.report("metrics-test").read_text())
+    found = read_stored(tiny_run.report("metrics-test"), Scores.of)
+    assert found.data.split == "test"
+    assert found.values["acc_top1"] == stored["result"]["acc_top1"]
+    assert math.isnan(found.values["acc_top5"])  # three classes
+    assert found.intervals["acc_top1"] == tuple(stored["result"]["intervals"]["acc_top1"])
+    assert list(found.per_class) == ["blue", "green", "red"]
+    assert sum(one.support for one in found.per_class.values()) == found.data.images
+
+
+def test_an_earlier_report_without_intervals(tiny_run):
+    stored = json.loads(tiny_run.report("metrics").read_text())
+    del stored["result"]["intervals"]
+    assert Scores.of(stored).intervals == {}
+
+
+def test_the_other_reports_of_a_run(tiny_run):
+    data = read_stored(tiny_run.report("dataset"), DataFacts.of)
+    assert {name: split.images for name, split in data.splits.items()} == {"train": 60, "val": 24, "test": 24}
+    assert data.counts["red"] == {"train": 20, "val": 8, "test": 8}
+    assert read_stored(tiny_run.report("model_info"), ModelFacts.of).preprocess["width"] == 32
+    assert read_stored(tiny_run.report("train"), lambda report: TrainFacts.of(report["result"])).export_error is None
+    export = read_stored(tiny_run.validation, ExportFacts.of)
+    assert export.passed
+    assert export.input_shape == ("batch_size", "3", "32", "32")
+    assert {"batch of 1", "golden tensors"} <= {check.what for check in export.checks}
+    assert all(check.relative_difference <= export.tolerance for check in export.checks)
+    assert tuple(read_stored(tiny_run.export_labels_mapping, contract_of).labels) == ("blue", "green", "red")
+
+
+def test_what_a_run_did_not_write_is_none(tmp_path):
+    assert read_stored(tmp_path / "gone.json", Scores.of) is None
+    assert read_stored(tmp_path / "gone" / "metrics.json", Scores.of) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"result": {}}', '{"result": null, "data": {"split": "val"}}', "\xff"]
+)
+@pytest.mark.parametrize("parse", [Scores.of, DataFacts.of, ExportFacts.of, ModelFacts.of, contract_of])
+def test_a_broken_file_is_named(tmp_path, text, parse):
+    path = tmp_path / "broken.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ModelError, match=r"broken\.json cannot be read"):
+        read_stored(path, parse)
