@@ -125,7 +125,7 @@ def _checked(
     if check.reasons:
         raise ExportError(
             f"{source.path} does not answer like {witness.classifier.path}: {'; '.join(check.reasons)}.",
-            "Nothing was written. Export the model again with `clf export`.",
+            "No copy was written. Export the model again with `clf export`.",
         )
     return check
 
