@@ -13,6 +13,7 @@ from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import HistoryResult, history
 from clf_cli.engine.run_facts import (
+    CalibrationFacts,
     DataFacts,
     ExportFacts,
     Finding,
@@ -85,6 +86,7 @@ class ReportPage:
     data: DataFacts | None
     model: ModelFacts | None
     train: TrainFacts | None
+    calibration: CalibrationFacts | None
     export: ExportFacts | None
     contract: Contract | None
     log: tuple[str, ...]
@@ -98,6 +100,7 @@ class ReportPage:
             "confusion": self.confusions,
             "mistakes": self.mistakes.images or self.mistakes.note,
             "classes": self.scores,
+            "calibration": self.calibration is not None,
             "data": self.data is not None,
             "settings": True,
             "export": self.export is not None or self.contract is not None,
@@ -179,6 +182,7 @@ def report_page(run: RunDir, mistakes: Mistakes, ended: Ended | None = None) -> 
         data=read_stored(run.report("dataset"), DataFacts.of),
         model=read_stored(run.report("model_info"), ModelFacts.of),
         train=train if ended is None else TrainFacts.of(ended.train),
+        calibration=read_stored(run.report("calibration"), CalibrationFacts.of),
         export=read_stored(run.validation, ExportFacts.of),
         contract=read_stored(run.export_labels_mapping, contract_of),
         log=_log(run),

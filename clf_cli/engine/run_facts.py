@@ -186,6 +186,46 @@ class ExportFacts:
         )
 
 
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Images of about one confidence: how sure the network was of them, and how many were right; shares."""
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class CalibrationFacts:
+    """reports/calibration.json. Scores are of images that the temperature was not fitted on; NaN where too few."""
+
+    split: str
+    temperature: float
+    target_precision: float
+    ece_before: float
+    ece_after: float
+    coverage: float
+    precision: float
+    before: tuple[ReliabilityBin, ...]
+    after: tuple[ReliabilityBin, ...]
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> "CalibrationFacts":
+        result = report["result"]
+        crossed, bins = result["cross_fitted"], result["reliability"]
+        return cls(
+            split=report["data"]["split"],
+            temperature=number(result["temperature"]),
+            target_precision=number(result["target_precision"]),
+            ece_before=number(result["before"]["ece"]),
+            ece_after=number(crossed["ece"]),
+            coverage=number(crossed["coverage"]),
+            precision=number(crossed["precision"]),
+            before=_bins(bins["before"]),
+            after=_bins(bins["after"]),
+        )
+
+
 def contract_of(mapping: Mapping[str, Any]) -> Contract:
     """The contract in a labels_mapping.json."""
     return Contract.from_json(mapping["contract"])
@@ -209,3 +249,9 @@ def number(value: Any) -> float:
 
 def _spread(value: Mapping[str, Any]) -> tuple[float, float, float]:
     return number(value["min"]), number(value["median"]), number(value["max"])
+
+
+def _bins(value: Mapping[str, Any]) -> tuple[ReliabilityBin, ...]:
+    """Those with images."""
+    rows = zip(value["images"], value["confidence"], value["accuracy"], strict=True)
+    return tuple(ReliabilityBin(images, number(sure), number(right)) for images, sure, right in rows if images)

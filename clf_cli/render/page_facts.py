@@ -108,6 +108,7 @@ def facts(page: ReportPage) -> dict[str, list[tuple[str, str]]]:
     return {
         "summary": [fact for fact in _summary(page) if fact[1]],
         "data": list(_data(page)) if page.data is not None else [],
+        "calibration": list(_calibration(page)),
         "export": list(_export(page)),
         "contract": list(_contract(page)),
         "environment": list(_environment(page)),
@@ -239,6 +240,18 @@ def _data(page: ReportPage) -> Iterator[tuple[str, str]]:
     if data.rotated:
         yield "Turned by EXIF", counted(data.rotated, "image")
     yield "Fingerprint", data.fingerprint
+
+
+def _calibration(page: ReportPage) -> Iterator[tuple[str, str]]:
+    found = page.calibration
+    if found is None:
+        return
+    yield "Temperature", decimal(found.temperature, 3)
+    yield "Error before", percent(found.ece_before)
+    yield "Error after", percent(found.ece_after)
+    yield "Wanted precision", percent(found.target_precision)
+    yield "Precision reached", percent(found.precision)
+    yield "Images answered", percent(found.coverage)
 
 
 def _export(page: ReportPage) -> Iterator[tuple[str, str]]:

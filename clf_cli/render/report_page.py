@@ -29,6 +29,7 @@ from clf_cli.render.page_facts import (
     time_text,
 )
 from clf_cli.render.page_matrix import matrix
+from clf_cli.render.page_reliability import reliability
 from clf_cli.render.page_shares import shares
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
@@ -39,6 +40,7 @@ TITLES = {
     "confusion": "Confusion matrix",
     "mistakes": "Worst mistakes",
     "classes": "Classes",
+    "calibration": "Calibration",
     "data": "Data",
     "settings": "Settings",
     "export": "Export",
@@ -78,6 +80,7 @@ def html(page: ReportPage) -> str:
             facts=facts(page),
             curves=shown,
             matrices=matrices,
+            reliability=reliability(page.calibration) if page.calibration is not None else (),
             class_rows=class_rows(page),
             shares=shares(page.data) if page.data is not None else None,
             commands=commands(page),

@@ -3,7 +3,16 @@ import math
 
 import pytest
 
-from clf_cli.engine.run_facts import DataFacts, ExportFacts, ModelFacts, Scores, TrainFacts, contract_of, read_stored
+from clf_cli.engine.run_facts import (
+    CalibrationFacts,
+    DataFacts,
+    ExportFacts,
+    ModelFacts,
+    Scores,
+    TrainFacts,
+    contract_of,
+    read_stored,
+)
 from clf_cli.errors import ModelError
 
 
@@ -36,6 +45,23 @@ def test_the_other_reports_of_a_run(tiny_run):
     assert {"batch of 1", "golden tensors"} <= {check.what for check in export.checks}
     assert all(check.relative_difference <= export.tolerance for check in export.checks)
     assert tuple(read_stored(tiny_run.export_labels_mapping, contract_of).labels) == ("blue", "green", "red")
+
+
+def test_a_calibration_shows_what_the_images_that_it_was_not_fitted_on_say():
+    quality = {"loss": 1.0, "ece": 0.3, "coverage": 1.0, "precision": 0.5}
+    bins = {"images": [0, 4], "confidence": [None, 0.75], "accuracy": [None, 0.5]}
+    result = {
+        "temperature": 2.0,
+        "target_precision": 0.9,
+        "before": quality,
+        "after": quality | {"ece": 0.01},
+        "cross_fitted": quality | {"ece": 0.2, "coverage": None},
+        "reliability": {"before": bins, "after": bins},
+    }
+    found = CalibrationFacts.of({"result": result, "data": {"split": "val"}})
+    assert (found.ece_before, found.ece_after) == (0.3, 0.2)
+    assert math.isnan(found.coverage)
+    assert [(one.images, one.confidence, one.accuracy) for one in found.before] == [(4, 0.75, 0.5)]
 
 
 def test_what_a_run_did_not_write_is_none(tmp_path):

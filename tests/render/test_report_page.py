@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.engine.report_page import Mistakes, report_page, worst_images
+from clf_cli.engine.run_facts import CalibrationFacts
 from clf_cli.errors import RunError
 from clf_cli.render import figures
 from clf_cli.render.report_page import for_script, html, write_page
@@ -160,6 +162,7 @@ def test_a_thousand_classes_and_a_thousand_epochs_stay_below_two_megabytes(page)
         {"log": (), "sources": ()},
         {"seconds": None},
         {"mistakes": Mistakes(note="gone")},
+        {"calibration": CalibrationFacts("val", 1.5, 0.95, 0.2, 0.1, math.nan, math.nan, (), ())},
     ],
     ids=",".join,
 )
