@@ -28,6 +28,7 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("runs", "List the runs of a folder with their scores.", "runs"),
     ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
     ("average", "Average the weights of checkpoints, and score the mean before it is written.", "average"),
+    ("models", "List timm's architectures and their published weights.", "models"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
     ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
     ("synth", "Draw a data set of jersey numbers.", "synth"),

@@ -21,7 +21,7 @@ from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Interpolation, Preprocess
 
 ImageSize = int | tuple[int, int]  # side, or (height, width)
-_BUILD_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, ZeroDivisionError, IndexError)
+BUILD_ERRORS = (RuntimeError, AssertionError, ValueError, TypeError, ZeroDivisionError, IndexError)
 
 
 def build_network(
@@ -159,7 +159,7 @@ def _creator(arch: str, num_classes: int, drop_rate: float, image_size: ImageSiz
             return create(overlay)
         try:
             return create(None)
-        except _BUILD_ERRORS as error:
+        except BUILD_ERRORS as error:
             raise UsageError(f"{arch} cannot be built: {first_line(error)}", _sizes_hint(arch)) from error
 
     return create_checked
@@ -170,7 +170,7 @@ def _fill_from_published(create: Create, arch: str, num_classes: int) -> tuple[n
     path = fetch_pretrained(arch, cfg)
     try:
         network = create({"file": str(path), "custom_load": cfg.custom_load})
-    except (*_BUILD_ERRORS, SafetensorError, KeyError, OSError) as error:
+    except (*BUILD_ERRORS, SafetensorError, KeyError, OSError) as error:
         raise ModelError(
             f"The published weights of {arch} in {path} cannot be used: {first_line(error)}",
             "If the file is damaged, delete it to have it loaded again; or use --weights FILE or --no-pretrained.",
@@ -185,7 +185,7 @@ def _check_takes(network: nn.Module, arch: str, image_size: ImageSize) -> None:
     try:
         with torch.inference_mode():
             network.eval()(torch.zeros(1, 3, height, width))
-    except _BUILD_ERRORS as error:
+    except BUILD_ERRORS as error:
         raise UsageError(
             f"{arch} cannot take images of {height} × {width} pixels: {first_line(error)}", _sizes_hint(arch)
         ) from error

@@ -124,6 +124,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "average": SCORED,
     "sampler": ("data", "optim.balance", "optim.batch_size", "compute.seed", "compute.workers"),
     "model-info": ("model.image_size",),
+    "models": (),
     "history": (),
     "report": WHERE,
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
