@@ -26,13 +26,14 @@ COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
     ("calibrate", "Fit a temperature and per-class thresholds, so that a model can abstain.", "calibrate"),
     ("report", "Write a run as one HTML page, to look at without a network.", "report"),
     ("runs", "List the runs of a folder with their scores.", "runs"),
-    ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
     ("average", "Average the weights of checkpoints, and score the mean before it is written.", "average"),
+    ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
     ("models", "List timm's architectures and their published weights.", "models"),
     ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
     ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
     ("synth", "Draw a data set of jersey numbers.", "synth"),
     ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
+    ("doctor", "Look at this machine: versions, devices, workers, folders and settings.", "doctor"),
     ("config", "Show the settings with their sources, or their JSON schema.", "config"),
 )
 _MODULES = {name: module for name, _, module in COMMAND_TABLE}

@@ -37,8 +37,8 @@ _Config = Annotated[
 _PrintConfig = Annotated[
     bool, typer.Option("--print-config", metavar="", help="Print the settings with their sources as TOML, and stop.")
 ]
-_Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Only warnings and errors on stderr.")]
-_Verbose = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Debug messages too.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Only warnings and errors on stderr.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Debug messages too.")]
 
 
 def configured(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -114,8 +114,8 @@ def _common() -> list[inspect.Parameter]:
     return [
         inspect.Parameter("config", kind, default=None, annotation=_Config),
         inspect.Parameter("print_config", kind, default=False, annotation=_PrintConfig),
-        inspect.Parameter("quiet", kind, default=False, annotation=_Quiet),
-        inspect.Parameter("verbose", kind, default=False, annotation=_Verbose),
+        inspect.Parameter("quiet", kind, default=False, annotation=QuietOption),
+        inspect.Parameter("verbose", kind, default=False, annotation=VerboseOption),
         inspect.Parameter("ctx", kind, annotation=typer.Context),
     ]
 
