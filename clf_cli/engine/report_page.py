@@ -25,6 +25,7 @@ from clf_cli.engine.run_facts import (
 )
 from clf_cli.engine.run_files import read_run
 from clf_cli.engine.samples import SampledPrediction, worst_samples
+from clf_cli.engine.stored_calibration import model_digest
 from clf_cli.settings.root import Settings
 from clf_cli.settings.sources import StoredSetting, stored_settings
 from clf_cli.values.contract import Contract
@@ -182,7 +183,7 @@ def report_page(run: RunDir, mistakes: Mistakes, ended: Ended | None = None) -> 
         data=read_stored(run.report("dataset"), DataFacts.of),
         model=read_stored(run.report("model_info"), ModelFacts.of),
         train=train if ended is None else TrainFacts.of(ended.train),
-        calibration=read_stored(run.report("calibration"), CalibrationFacts.of),
+        calibration=_calibration(run),
         export=read_stored(run.validation, ExportFacts.of),
         contract=read_stored(run.export_labels_mapping, contract_of),
         log=_log(run),
@@ -218,6 +219,14 @@ def _by_split(run: RunDir, kind: str, parse: Callable[[Mapping[str, Any]], T]) -
     """The reports of one kind on val and test, as far as they are there."""
     found = {split: read_stored(run.report(kind if split == "val" else f"{kind}-{split}"), parse) for split in SPLITS}
     return {split: report for split, report in found.items() if report is not None}
+
+
+def _calibration(run: RunDir) -> CalibrationFacts | None:
+    """That of the best checkpoint as it is now: a run that went on has other weights."""
+    found = read_stored(run.report("calibration"), CalibrationFacts.of)
+    if found is None or (run.best.is_file() and found.digest != model_digest(run.best)):
+        return None
+    return found
 
 
 def _log(run: RunDir) -> tuple[str, ...]:

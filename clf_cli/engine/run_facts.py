@@ -200,6 +200,7 @@ class CalibrationFacts:
     """reports/calibration.json. Scores are of images that the temperature was not fitted on; NaN where too few."""
 
     split: str
+    digest: str | None  # of the checkpoint's file
     temperature: float
     target_precision: float
     ece_before: float
@@ -215,6 +216,7 @@ class CalibrationFacts:
         crossed, bins = result["cross_fitted"], result["reliability"]
         return cls(
             split=report["data"]["split"],
+            digest=result["model_digest"],
             temperature=number(result["temperature"]),
             target_precision=number(result["target_precision"]),
             ece_before=number(result["before"]["ece"]),

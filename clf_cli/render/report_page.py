@@ -15,11 +15,11 @@ from markupsafe import Markup
 from clf_cli import __version__
 from clf_cli.engine.report_page import ReportPage, ReportResult
 from clf_cli.files import write_atomic
+from clf_cli.render.page_classes import class_rows
 from clf_cli.render.page_curves import curves
 from clf_cli.render.page_facts import (
     SPLIT_NAMES,
     STATUS,
-    class_rows,
     commands,
     facts,
     headline,

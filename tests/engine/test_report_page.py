@@ -74,6 +74,13 @@ def test_a_failed_export_and_missing_validation_are_findings(run):
     ]
 
 
+def test_a_calibration_of_other_weights_is_not_shown(clf, run):
+    assert clf("calibrate", run.root, "--quiet").code == 0
+    assert "calibration" in report_page(run, Mistakes()).sections
+    run.best.write_bytes(run.last.read_bytes())
+    assert "calibration" not in report_page(run, Mistakes()).sections
+
+
 @pytest.mark.parametrize("name", ["reports/metrics.json", "export/validation.json", "metrics.csv", "run.json"])
 def test_a_damaged_run_is_an_error_that_names_the_file(run, name):
     (run.root / name).write_text("{")

@@ -51,6 +51,7 @@ def test_a_calibration_shows_what_the_images_that_it_was_not_fitted_on_say():
     quality = {"loss": 1.0, "ece": 0.3, "coverage": 1.0, "precision": 0.5}
     bins = {"images": [0, 4], "confidence": [None, 0.75], "accuracy": [None, 0.5]}
     result = {
+        "model_digest": "sha256:0",
         "temperature": 2.0,
         "target_precision": 0.9,
         "before": quality,

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from clf_cli.engine.report_page import Mistakes, report_page
-from clf_cli.render.page_facts import class_rows, commands, facts, headline, notices, size_text, time_text
+from clf_cli.render.page_classes import class_rows
+from clf_cli.render.page_facts import commands, facts, headline, notices, size_text, time_text
 from clf_cli.render.page_shares import ENDS, shares
 from tests.report_pages import with_classes
 

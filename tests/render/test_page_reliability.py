@@ -6,7 +6,7 @@ from clf_cli.render.page_reliability import CORNER, LARGEST, SIDE, reliability
 
 def facts_of(*after):
     bins = tuple(ReliabilityBin(*one) for one in after)
-    return CalibrationFacts("val", 1.5, 0.95, 0.2, 0.1, 0.9, 0.95, (ReliabilityBin(1, 0.5, 0.5),), bins)
+    return CalibrationFacts("val", None, 1.5, 0.95, 0.2, 0.1, 0.9, 0.95, (ReliabilityBin(1, 0.5, 0.5),), bins)
 
 
 def test_sure_goes_right_and_right_goes_up():

@@ -162,7 +162,7 @@ def test_a_thousand_classes_and_a_thousand_epochs_stay_below_two_megabytes(page)
         {"log": (), "sources": ()},
         {"seconds": None},
         {"mistakes": Mistakes(note="gone")},
-        {"calibration": CalibrationFacts("val", 1.5, 0.95, 0.2, 0.1, math.nan, math.nan, (), ())},
+        {"calibration": CalibrationFacts("val", None, 1.5, 0.95, 0.2, 0.1, math.nan, math.nan, (), ())},
     ],
     ids=",".join,
 )
