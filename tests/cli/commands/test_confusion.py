@@ -52,7 +52,7 @@ def test_the_table_for_people_and_the_paths_on_stderr(clf, run):
 
 
 def test_a_run_gets_its_reports_again_and_nothing_else(clf, run):
-    for suffix in (".json", ".csv", ".png"):
+    for suffix in (".json", ".csv", ".png", "-pairs.png"):
         run.report("confusion", suffix).unlink(missing_ok=True)
     before = files_in(run.root)
     report = report_of(clf("confusion", run.root, "--json"))

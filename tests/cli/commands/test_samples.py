@@ -81,6 +81,8 @@ def test_the_default_count_is_the_runs(clf, run):
 
 
 def test_the_worst_have_the_highest_loss(clf, run):
+    for suffix in (".json", ".png"):
+        run.report("samples-worst", suffix).unlink(missing_ok=True)
     before = files_in(run.root)
     result = report_of(clf("samples", run.root, "--worst", "-n", "24", "--json"))["result"]
     losses = [sample["loss"] for sample in result["samples"]]
