@@ -1,12 +1,12 @@
 """What the shell completes: models, runs, architectures. Reads names only, and is as quick as the help."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from clf_cli.models.archs import complete_arch
 
 _MODEL_FILES = ("*.onnx", "*.ckpt", "*.pt")
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@,%")
+_SPECIAL = frozenset(" '\"\\$`&|;<>()*?[]{}!#~:=@^")  # a shell would break a word there, or read more into it
 
 
 def complete_run(incomplete: str) -> list[str]:
@@ -14,15 +14,13 @@ def complete_run(incomplete: str) -> list[str]:
 
     Without a match the shell completes paths. Names that need quotes are left to it.
     """
-    return [name for name in sorted({*_runs(incomplete)}) if name.startswith(incomplete) and _PLAIN.issuperset(name)]
+    return _usable(_runs(incomplete), incomplete)
 
 
 def complete_model(incomplete: str) -> list[str]:
     """Run folders, then checkpoints and ONNX files in the folder that was begun."""
-    folder = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
-    files = (file.as_posix() for pattern in _MODEL_FILES for file in folder.glob(pattern))
-    found = [name for name in sorted(files) if name.startswith(incomplete) and _PLAIN.issuperset(name)]
-    return [*complete_run(incomplete), *found]
+    files = (file.as_posix() for pattern in _MODEL_FILES for file in _begun(incomplete).glob(pattern))
+    return [*complete_run(incomplete), *_usable(files, incomplete)]
 
 
 def complete_model_or_arch(incomplete: str) -> list[str]:
@@ -36,9 +34,20 @@ def complete_device(incomplete: str) -> list[str]:
 
 
 def _runs(incomplete: str) -> Iterator[str]:
-    begun = Path(incomplete if incomplete.endswith("/") else Path(incomplete).parent)
-    for folder in {begun, Path("runs")}:
+    for folder in {_begun(incomplete), Path("runs")}:
         yield from (file.parent.as_posix() for file in folder.glob("*/run.json"))
+
+
+def _begun(incomplete: str) -> Path:
+    """The folder that is named so far."""
+    return Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+
+
+def _usable(names: Iterable[str], incomplete: str) -> list[str]:
+    """Those that begin so and need no quotes."""
+    return sorted(
+        name for name in set(names) if name.startswith(incomplete) and name.isprintable() and not _SPECIAL & set(name)
+    )
 
 
 COMPLETIONS: dict[str, Callable[[str], list[str]]] = {  # of settings whose values are no fixed words, by path

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say, warn
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.errors import UsageError
@@ -15,7 +16,12 @@ app = typer.Typer(add_completion=False)
 
 CheckpointsArgument = Annotated[
     list[Path],
-    typer.Argument(metavar="CKPT", help="Checkpoints, or a run folder for its top three.", show_default=False),
+    typer.Argument(
+        metavar="CKPT",
+        help="Checkpoints, or a run folder for its top three.",
+        show_default=False,
+        autocompletion=complete_model,
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The new checkpoint.")]
 OverwriteOption = Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import publish, say
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.cli.places import stem_in
@@ -13,10 +14,19 @@ from clf_cli.settings.resolved import Resolved
 app = typer.Typer(add_completion=False)
 
 BaselineArgument = Annotated[
-    Path, typer.Argument(metavar="A", help="Baseline: run folder, checkpoint or .onnx file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="A",
+        help="Baseline: run folder, checkpoint or .onnx file.",
+        show_default=False,
+        autocompletion=complete_model,
+    ),
 ]
 CandidateArgument = Annotated[
-    Path, typer.Argument(metavar="B", help="Candidate, held against the baseline.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="B", help="Candidate, held against the baseline.", show_default=False, autocompletion=complete_model
+    ),
 ]
 OutOption = Annotated[
     Path | None,

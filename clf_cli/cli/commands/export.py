@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say, write_line
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.settings.resolved import Resolved
@@ -12,7 +13,13 @@ from clf_cli.settings.resolved import Resolved
 app = typer.Typer(add_completion=False)
 
 CheckpointArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="Run folder, or a checkpoint of any suffix.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="Run folder, or a checkpoint of any suffix.",
+        show_default=False,
+        autocompletion=complete_model,
+    ),
 ]
 EmaOption = Annotated[
     bool | None,

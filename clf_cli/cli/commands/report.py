@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_run
 from clf_cli.cli.console import publish, warn, write_line
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import DataError, ModelError, UsageError
@@ -19,7 +20,13 @@ if TYPE_CHECKING:  # they import numpy, which --help does without
 app = typer.Typer(add_completion=False)
 
 RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Run folder, also one that is not finished.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="Run folder, also one that is not finished.",
+        show_default=False,
+        autocompletion=complete_run,
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="The page. Default: the run's report.html.")

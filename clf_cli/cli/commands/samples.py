@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import publish, say
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.cli.places import OutFolderOption
@@ -21,6 +22,7 @@ ModelOrNone = Annotated[
         metavar="MODEL",
         help="Run folder, checkpoint or .onnx file; --augmented with --data does without.",
         show_default=False,
+        autocompletion=complete_model,
     ),
 ]
 SplitOrNone = Annotated[
@@ -40,7 +42,12 @@ CountOption = Annotated[
 WorstOption = Annotated[bool, typer.Option("--worst", metavar="", help="The images of the highest loss.")]
 FlipsOption = Annotated[
     Path | None,
-    typer.Option("--flips", metavar="OTHER", help="The images that this other model calls something else."),
+    typer.Option(
+        "--flips",
+        metavar="OTHER",
+        help="The images that this other model calls something else.",
+        autocompletion=complete_model,
+    ),
 ]
 AugmentedOption = Annotated[
     bool, typer.Option("--augmented", metavar="", help="Train images, before and after augmentation.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.settings.resolved import Resolved
@@ -12,11 +13,22 @@ from clf_cli.settings.resolved import Resolved
 app = typer.Typer(add_completion=False)
 
 OnnxArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="The .onnx file, or the run that exported it.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="The .onnx file, or the run that exported it.",
+        show_default=False,
+        autocompletion=complete_model,
+    ),
 ]
 AgainstOption = Annotated[
     Path | None,
-    typer.Option("--against", metavar="RUN|CKPT", help="The run or checkpoint to compare with. Default: its own run."),
+    typer.Option(
+        "--against",
+        metavar="RUN|CKPT",
+        help="The run or checkpoint to compare with. Default: its own run.",
+        autocompletion=complete_model,
+    ),
 ]
 
 
