@@ -57,10 +57,11 @@ class ClassCalibration:
     kept: Kept
     cross_fitted: Kept
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, index: int) -> dict[str, Any]:
         answers = self.answers.images
         return {
             "class": self.label,
+            "index": index,
             "threshold": self.threshold,
             "basis": self.basis,
             "answers": answers,
@@ -122,7 +123,7 @@ class CalibrationResult:
             "before": asdict(self.before),
             "after": asdict(self.after),
             "cross_fitted": {**asdict(self.cross_fitted), "folds": FOLDS},
-            "per_class": [{**one.to_json(), "index": index} for index, one in enumerate(self.classes)],
+            "per_class": [one.to_json(index) for index, one in enumerate(self.classes)],
             "reliability": {
                 "bins": ECE_BINS,
                 "before": self.reliability_before.to_json(),

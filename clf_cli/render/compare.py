@@ -34,7 +34,8 @@ def rows(result: CompareResult) -> Iterator[tuple[str, ...]]:
 
 def _who(role: str, side: Side) -> str:
     model = side.model
-    return f"{role}: {side.name} ({model.path}, {model.arch}, {model.weights} weights)"
+    file = [] if side.name.endswith(model.path) else [model.path]
+    return f"{role}: {side.name} ({', '.join([*file, model.arch, f'{model.weights} weights'])})"
 
 
 def _b(result: CompareResult) -> str:
@@ -49,7 +50,7 @@ def _scores(result: CompareResult) -> Table:
     a, b, difference = result.a.metrics, result.b.metrics, result.difference
     grid.add_row("top-1 accuracy", percent(a.acc_top1, 2), percent(b.acc_top1, 2), points(difference["acc_top1"]))
     grid.add_row("macro F1", percent(a.f1_macro, 2), percent(b.f1_macro, 2), points(difference["f1_macro"]))
-    loss = difference["loss"]
+    loss = round(difference["loss"], 4) + 0.0  # no -0.0000
     grid.add_row("loss", decimal(a.loss), decimal(b.loss), f"{loss:+.4f}" if math.isfinite(loss) else UNDEFINED)
     return grid
 
@@ -59,6 +60,8 @@ def _lines(result: CompareResult) -> list[str]:
     lines = [f"classes that only {who} knows: {_named(names)}" for who, names in _strangers(result) if names]
     if result.identical:
         return [*lines, "The answers are identical: every logit of every image is equal."]
+    if not result.flips:
+        return [*lines, f"Every image gets the same answer from both: {found.both_right:,} right ones."]
     low, high = (f"{100 * value:+.2f}" for value in result.interval)
     chance = "chance alone hardly explains it" if result.p < 0.05 else "chance alone may explain it"
     ties = f"; {counted(result.tied, 'answer')} of one of them a tie" if result.tied else ""

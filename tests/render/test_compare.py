@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,20 @@ def test_nothing_changed():
     assert "The answers are identical: every logit of every image is equal." in shown
     assert "changed" not in shown
     assert "another answer" not in shown
+
+
+def test_the_same_answers_from_other_logits():
+    one = result_of(RIGHT, RIGHT)
+    shown = text_of(replace(one, identical=False, difference={**one.difference, "loss": -1e-9}))
+    assert "Every image gets the same answer from both: 60 right ones." in shown
+    assert "+0.0000" in shown
+    assert "chance" not in shown
+
+
+def test_a_name_that_says_the_file_is_not_said_twice():
+    one = result_of(RIGHT, RIGHT)
+    shown = text_of(replace(one, a=replace(one.a, name="runs/a/export/model.onnx")))
+    assert "runs/a/export/model.onnx (resnet18, ema weights)" in shown
 
 
 def test_ties_and_strange_classes_are_told():
