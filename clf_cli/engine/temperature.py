@@ -1,5 +1,6 @@
 """The temperature of a classifier: it divides the logits, so that probabilities are right as often as they say."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -36,9 +37,9 @@ def fit_temperature(logits: npt.NDArray[np.floating], targets: IntArray) -> floa
         if slope == 0:
             break
         low, high = (inverse, high) if slope < 0 else (low, inverse)
-        newton = inverse - slope / curvature if curvature > 0 else low
-        following = newton if low < newton < high else (low + high) / 2
-        if abs(following - inverse) <= 1e-12 * inverse:
+        newton = inverse - slope / curvature if curvature > 0 else math.inf
+        following = newton if low <= newton <= high else (low + high) / 2
+        if abs(following - inverse) <= 1e-10 * inverse:
             break
         inverse = following
         slope, curvature = _derivatives(logits, targets, inverse)

@@ -148,3 +148,23 @@ def test_a_score_of_other_weights_does_not_survive():
     read = Contract.from_json(crossed.to_json())
     assert read.score is not None
     assert read.score.weights == "ema"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"temperature": 0}, "no positive number"),
+        ({"temperature": -1.5}, "no positive number"),
+        ({"temperature": "warm"}, "no positive number"),
+        ({"temperature": float("inf")}, "no positive number"),
+        ({"thresholds": [0.5]}, "one for each class"),
+        ({"thresholds": 0.5}, "one for each class"),
+        ({"thresholds": [0.5, 1.5, None]}, "from 0 to 1"),
+        ({"thresholds": ["0.5", 0.5, None]}, "from 0 to 1"),
+    ],
+)
+def test_a_calibration_that_means_nothing_is_refused(changes, words):
+    contract = replace(CONTRACT, labels=Labels(("a", "b", "c")), temperature=1.5, thresholds=(0.0, 1.0, None))
+    assert Contract.from_json(contract.to_json()) == contract
+    with pytest.raises(ValueError, match=words):
+        Contract.from_json({**contract.to_json(), **changes})
