@@ -1,5 +1,6 @@
 """Processor, memory and devices: what is there, what each can do, and what `auto` makes of it."""
 
+import os
 import platform
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clf_cli.engine.doctor_check import Check, gigabytes
+from clf_cli.engine.onnx_info import available_providers
 from clf_cli.errors import UsageError
 from clf_cli.models.compute import CPUINFO, Compute, available_cores, physical_cores, resolve_compute
 from clf_cli.settings.sections import ComputeSection
@@ -24,7 +26,8 @@ _SIDES = {"cpu": 512, "mps": 1024, "cuda": 4096}  # of the matrices whose produc
 def hardware(section: ComputeSection) -> tuple[tuple[Check, ...], Compute | None]:
     """The lines, and what a training with these settings would run on; None when that is not there."""
     compute, chosen = _chosen(section)
-    return (_processor(), _memory(), *_devices(), *chosen), compute
+    runtime = Check(GROUP, "onnx runtime", f"runs on the CPU; it has {', '.join(available_providers())}")
+    return (_processor(), _memory(), *_devices(), runtime, *chosen), compute
 
 
 def _chosen(section: ComputeSection) -> tuple[Compute | None, tuple[Check, ...]]:
@@ -48,7 +51,7 @@ def _processor(cpuinfo: Path = CPUINFO) -> Check:
     cores = available_cores()
     value = [
         name[1] if name else platform.processor() or platform.machine(),
-        f"cores for this process: {cores}, physical: {physical_cores(cores)}",
+        f"cores for this process: {cores} of {os.cpu_count()}, physical: {physical_cores(cores)}",
         *([" ".join(features)] if features else []),
     ]
     return Check(GROUP, "processor", ", ".join(value))

@@ -67,5 +67,5 @@ def _shared_memory(count: int, side: int, folder: Path = SHARED) -> Check:
         "shared memory",
         f"{value}; with --workers {count} batches at {side} px can fill {gigabytes(needed)}",
         "warning",
-        "Give a container more (docker run --shm-size 2g), or read images in the main process: --workers 0.",
+        "Give a container more (shm-size of docker, 2g), or read images in the main process: --workers 0.",
     )

@@ -97,12 +97,17 @@ def onnx_info(path: Path) -> OnnxInfoResult:
         parameters=sum(constants.values()),
         multiply_adds=multiply_adds(model, shapes),
         layers=_layers(model.graph.node, shapes, constants),
-        available=tuple(ort.get_available_providers()),
+        available=available_providers(),
         used=() if session is None else tuple(session.get_providers()),
         contract=contract,
         metadata=tuple(entry.key for entry in model.metadata_props),
         findings=(*unscored, *(_finding(reason) for reason in reasons)),
     )
+
+
+def available_providers() -> tuple[str, ...]:
+    """What ONNX Runtime could run files with on this machine; clf takes the CPU's, everywhere the same."""
+    return tuple(ort.get_available_providers())
 
 
 def _opened(path: Path, reasons: list[str]) -> tuple[onnx.ModelProto, ort.InferenceSession | None]:

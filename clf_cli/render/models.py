@@ -44,5 +44,6 @@ def _source(entry: Entry) -> str:
 def _summary(result: ModelsResult) -> str:
     architectures = counted(len({entry.architecture for entry in result.models}), "architecture")
     published = sum(bool(entry.source) for entry in result.models)
-    meaning = f" {DEFAULT} is what --arch takes for the name before the dot." if published else ""
+    marked = any(entry.default and entry.source for entry in result.models)
+    meaning = f" {DEFAULT} is what --arch takes for the name before the dot." if marked else ""
     return f"{architectures} of timm {result.timm}, {published:,} published weights.{meaning}"

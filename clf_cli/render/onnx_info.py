@@ -51,7 +51,7 @@ def _contract_rows(contract: Contract) -> Iterator[tuple[str, str]]:
     score = contract.score
     yield "Architecture", contract.arch
     yield "Weights", contract.weights
-    yield "Score", "never validated" if score is None else f"{score.metric} {_value(score.value)} on {score.split}"
+    yield "Score", "never validated" if score is None else f"{score.metric} {_value(score.value)}"
     yield from preprocess_rows(contract.preprocess)
     yield "Classes", named(tuple(contract.labels))
     yield "Temperature", "not calibrated" if contract.temperature is None else decimal(contract.temperature)

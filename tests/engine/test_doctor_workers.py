@@ -39,7 +39,7 @@ def test_dockers_64_megabytes(monkeypatch, tmp_path, count, side, status):
     check = _shared_memory(count, side, tmp_path)
     assert check.status == status
     assert check.value.startswith("64 MB free of 64 MB")
-    assert ("--shm-size" in (check.hint or "")) == (status == "warning")
+    assert ("shm-size" in (check.hint or "")) == (status == "warning")
 
 
 def test_a_platform_without_a_limit(tmp_path):

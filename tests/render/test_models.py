@@ -31,6 +31,5 @@ def test_a_row_for_each_name():
 
 
 def test_without_weights_there_is_nothing_to_mark():
-    assert shown(Entry("c", True, 1000, 64, 64, "", "", 100))[-1] == [
-        "1 architecture of timm 1.0.31, 0 published weights."
-    ]
+    unmarked = Entry("c", True, 1000, 64, 64, "", "", 100)
+    assert shown(unmarked)[-1] == ["1 architecture of timm 1.0.31, 0 published weights."]

@@ -73,6 +73,8 @@ def _of_model(resolved: Resolved, path: Path) -> "Report":
     if resolved.given("model.image_size"):
         raise UsageError("--image-size is for architectures: a model keeps the size that it was trained for.")
     file = model_file(path)
+    if file != path:
+        say(f"Reading {file}")
     if file.suffix.lower() == ".onnx":
         from clf_cli.engine.onnx_info import onnx_info  # without torch
 

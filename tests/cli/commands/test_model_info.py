@@ -48,7 +48,7 @@ def test_a_table_for_people(clf: Clf, tiny_run: RunDir):
     assert done.code == 0, done.stderr
     for words in ("test_resnet", "3 × 32 × 32", "3: blue, green, red", "Conv2d"):
         assert words in done.stdout
-    assert done.stderr == ""
+    assert done.stderr == f"Reading {tiny_run.best}\n"
     layers = clf("model-info", tiny_run.root, "--layers").stdout
     assert "layer1.0.conv1" in layers
     assert "layer1.0.conv1" not in done.stdout
