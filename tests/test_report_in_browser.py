@@ -96,7 +96,7 @@ def test_the_matrix_answers_to_the_pointer(tab, tiny_run):
             tab.move(left + (column + 0.5) * cell, top + (row + 0.5) * cell)
             true, predicted = result["labels"][row], result["labels"][column]
             head = f"{true}, right" if row == column else f"{true} → {predicted}"
-            said = f"{count} of 8 images of {true}, {100 * count / 8:.1f} %"
+            said = f"{count} of 8 images of {true}, {100 * count / 8:.1f}\u00a0%"
             assert texts(tab, "#matrix-val .tip > *") == [head, said]
             assert texts(tab, "#matrix-val .label.row.lit") == [true]
             assert texts(tab, "#matrix-val .label.column.lit") == [predicted]

@@ -20,11 +20,11 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that the page shows large, what it is, and what to know of it."""
+    """A number that the page shows large, what it is, and two lines on it."""
 
     title: str
     value: str
-    note: str
+    notes: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,9 @@ def headline(page: ReportPage) -> list[Figure]:
     found = [_accuracy(split, scores) for split, scores in page.scores.items()]
     if (scores := next(iter(page.scores.values()), None)) is not None:
         split = SPLIT_NAMES[scores.data.split].lower()
-        found.append(Figure("Macro F1", percent(_value(scores, "f1_macro")), f"mean over the classes, {split}"))
-        found.append(
-            Figure(
-                "Calibration error",
-                percent(_value(scores, "ece")),
-                f"loss {decimal(_value(scores, 'loss'), 3)}, {split}",
-            )
-        )
+        error, loss = percent(_value(scores, "ece")), decimal(_value(scores, "loss"), 3)
+        found.append(Figure("Macro F1", percent(_value(scores, "f1_macro")), ("mean over the classes", split)))
+        found.append(Figure("Calibration error", error, (f"loss {loss}", split)))
     return found
 
 
@@ -146,10 +141,10 @@ def _scaled(count: float) -> str:
 
 
 def _accuracy(split: str, scores: Scores) -> Figure:
-    images = counted(scores.data.images, "image")
     low, high = scores.intervals.get("acc_top1", (math.nan, math.nan))
-    between = f"95 %: {percent(low)} to {percent(high)}, {images}" if math.isfinite(low) else images
-    return Figure(f"{SPLIT_NAMES[split]} accuracy", percent(_value(scores, "acc_top1")), between)
+    between = f"95 %: {100 * low:.1f} to {percent(high)}" if math.isfinite(low) else ""
+    notes = (counted(scores.data.images, "image"), between)
+    return Figure(f"{SPLIT_NAMES[split]} accuracy", percent(_value(scores, "acc_top1")), notes)
 
 
 def _value(scores: Scores, name: str) -> float:

@@ -25,10 +25,10 @@ def test_the_first_numbers_have_their_intervals(page):
         "Calibration error",
     ]
     assert figures[0].value == f"{100 * page.numbers['val/acc_top1']:.1f} %"
-    assert figures[0].note.startswith("95 %: ")
-    assert figures[0].note.endswith(", 24 images")
+    assert figures[0].notes[0] == "24 images"
+    assert figures[0].notes[1].startswith("95 %: ")
     without = replace(page, scores={"val": replace(page.scores["val"], intervals={})})
-    assert headline(without)[0].note == "24 images"
+    assert headline(without)[0].notes == ("24 images", "")
     assert headline(replace(page, scores={})) == []
 
 

@@ -66,7 +66,7 @@
       const head = row === column ? `${data.names[row]}, right` : `${data.names[row]} → ${data.names[column]}`;
       if (!support) return [head, `no images of ${data.names[row]}`];
       const noun = support === 1 ? "image" : "images", share = (100 * images / support).toFixed(1);
-      return [head, `${number(images)} of ${number(support)} ${noun} of ${data.names[row]}, ${share} %`];
+      return [head, `${number(images)} of ${number(support)} ${noun} of ${data.names[row]}, ${share}\u00a0%`];
     }
     function show(newRow, newColumn) {
       [row, column] = [clamp(newRow, 0, count - 1), clamp(newColumn, 0, count - 1)];
