@@ -89,7 +89,7 @@ def _without(reason: str) -> "Mistakes":
 def _report(result: "ReportResult") -> "Report":
     from clf_cli.values.report import Report
 
-    scores = result.page.scores.get("val")
+    scores = next(iter(result.page.scores.values()), None)  # of val, or of the test where nothing was validated
     if scores is None:
         return Report(result, findings=result.page.findings)
     return Report(result, scores.model, scores.data, findings=result.page.findings)

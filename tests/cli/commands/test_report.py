@@ -119,7 +119,7 @@ def test_a_run_that_was_never_validated_has_nothing_to_be_wrong_about(clf, run):
         run.report(kind).unlink()
     done = clf("report", run.root, "--json")
     report = json.loads(done.stdout)
-    assert (done.stderr, report["model"]) == ("", None)
+    assert (done.stderr, report["data"]["split"]) == ("", "test")
     assert "mistakes" not in report["result"]["sections"]
     assert report["findings"][0]["reason"] == "these weights were never validated"
 
