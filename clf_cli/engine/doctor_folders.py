@@ -45,5 +45,7 @@ def _folder(name: str, path: Path, failed: Status, hint: str) -> Check:
 
 def _short(path: Path) -> str:
     """With `~` for the home folder."""
-    home = Path.home()
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path.as_posix()
+    try:
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    except (ValueError, RuntimeError):  # elsewhere, or of a user without a home
+        return path.as_posix()

@@ -25,9 +25,16 @@ _SIDES = {"cpu": 512, "mps": 1024, "cuda": 4096}  # of the matrices whose produc
 
 def hardware(section: ComputeSection) -> tuple[tuple[Check, ...], Compute | None]:
     """The lines, and what a training with these settings would run on; None when that is not there."""
-    compute, chosen = _chosen(section)
     runtime = Check(GROUP, "onnx runtime", f"runs on the CPU; it has {', '.join(available_providers())}")
-    return (_processor(), _memory(), *_devices(), runtime, *chosen), compute
+    machine = (_processor(), _memory(), runtime)
+    try:
+        devices = tuple(_devices())
+    except (ImportError, OSError) as error:  # a library that it is linked with is missing, or another's
+        reason = str(error).splitlines()[0]
+        broken = Check(GROUP, "torch", f"cannot be imported: {reason}", "problem", "Install torch again.")
+        return (*machine, broken), None
+    compute, chosen = _chosen(section)
+    return (*machine, *devices, *chosen), compute
 
 
 def _chosen(section: ComputeSection) -> tuple[Compute | None, tuple[Check, ...]]:

@@ -11,6 +11,7 @@ from clf_cli.engine.doctor_check import Check
 GROUP = "software"
 DISTRIBUTION = "clf-cli"
 _REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)(?P<bounds>[^;]*)(;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")
+_PIN = re.compile(r"^(?P<name>[\w.-]+)\s*==\s*(?P<version>\d[\d.]*)$")
 
 
 def software() -> tuple[Check, ...]:
@@ -41,14 +42,25 @@ def _libraries() -> Iterator[Check]:
     right = []
     for name, bounds in needed:
         there = _installed(name)
-        if there is None:
-            yield Check(GROUP, name, "is not installed", "problem", f"pip install '{name}{bounds}'")
-        elif not _satisfies(there, bounds):
-            yield Check(GROUP, name, f"{there}, clf needs {bounds}", "problem", f"pip install '{name}{bounds}'")
-        else:
+        wrong = "is not installed" if there is None else _mismatch(name, there, bounds)
+        if wrong is None:
             right.append(f"{name} {there}")
+        else:
+            yield Check(GROUP, name, wrong, "problem", f"pip install '{name}{bounds}'")
     yield Check(GROUP, "libraries", ", ".join(right))
     yield Check(GROUP, "optional parts", ", ".join(_optional_parts()))
+
+
+def _mismatch(name: str, there: str, bounds: str) -> str | None:
+    """Why a version does not do: for clf, or for what it is built against (a torchvision works with one torch only)."""
+    if not _satisfies(there, bounds):
+        return f"{there}, clf needs {bounds}"
+    for line in requires(name) or ():
+        found = _PIN.match(line)
+        other = _installed(found["name"]) if found else None
+        if found and other is not None and _numbers(other) != _numbers(found["version"]):
+            return f"{there} is built for {found['name']} {found['version']}, here is {other}"
+    return None
 
 
 def _optional_parts() -> Iterator[str]:

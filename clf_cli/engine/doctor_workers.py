@@ -39,14 +39,14 @@ def workers(count: int, side: int | None) -> tuple[Check, ...]:
 
 
 def _worker(count: int, side: int) -> Check:
-    from torch.utils.data import DataLoader  # not at the top: this file is not about torch
-
     start = time.perf_counter()
     try:
+        from torch.utils.data import DataLoader  # not at the top: this file is not about torch
+
         images: Any = _OneBatch(side)
         batch = next(iter(DataLoader(images, batch_size=None, num_workers=1, timeout=PATIENCE)))
         works, reason = bool((batch == 1).all()), "it handed over other values"
-    except (RuntimeError, OSError) as error:
+    except (ImportError, RuntimeError, OSError) as error:
         works, reason = False, str(error).splitlines()[0]
     if works:
         return Check(GROUP, "one worker", f"starts and hands over a batch in {time.perf_counter() - start:.1f} s")

@@ -13,7 +13,7 @@ _FREE_OF_WEIGHTS = 1024  # elements: larger constants are weights, and no shape 
 
 
 def shapes_of_one_image(model: onnx.ModelProto) -> dict[str, Shape]:
-    """The shape of every tensor of the main graph for a batch of one image, as far as ONNX can infer it."""
+    """The shape of every tensor of the main graph that ONNX can infer, for one image where the batch is free."""
     one = _without_weights(model)
     for value in (*one.graph.input, *one.graph.output):
         axes = value.type.tensor_type.shape.dim
@@ -44,7 +44,15 @@ def multiply_adds(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> int | 
         return None
     counts = [_cost(node, shapes) for node in model.graph.node if node.op_type in _COUNTED]
     known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    return sum(known) // _batch(model) if len(known) == len(counts) else None
+
+
+def _batch(model: onnx.ModelProto) -> int:
+    """The images that the graph takes at once, where that is fixed; else one, as in `shapes_of_one_image`."""
+    constants = {tensor.name for tensor in model.graph.initializer}
+    images = next((value for value in model.graph.input if value.name not in constants), None)
+    shape = None if images is None else shape_of(images)
+    return max(1, shape[0]) if shape and isinstance(shape[0], int) else 1
 
 
 def _is_opaque(node: onnx.NodeProto) -> bool:

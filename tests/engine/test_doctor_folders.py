@@ -32,6 +32,14 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch):
     assert "--out" in (checks["runs"].hint or "")
 
 
+def test_a_user_without_a_home(tmp_path, monkeypatch):
+    def nowhere(cls):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(nowhere))
+    assert found(tmp_path)["runs"].value.startswith(tmp_path.as_posix())
+
+
 def test_little_room_is_a_warning(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor_folders.shutil, "disk_usage", lambda folder: Usage(1e9, 9e8, 1e8))
     check = found(tmp_path)["runs"]

@@ -1,5 +1,7 @@
 """Processor, memory and devices."""
 
+import sys
+
 import torch
 
 from clf_cli.engine import doctor_hardware
@@ -44,6 +46,14 @@ def test_a_driver_without_a_device(monkeypatch, tmp_path):
     cuda = next(check for check in checks if check.name == "cuda")
     assert cuda.status == "warning"
     assert torch.__version__ in cuda.value
+
+
+def test_a_torch_that_cannot_be_imported_is_a_problem(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    checks, compute = hardware(ComputeSection())
+    broken = next(check for check in checks if check.name == "torch")
+    assert (compute, broken.status) == (None, "problem")
+    assert "cannot be imported" in broken.value
 
 
 def test_a_precision_that_fails_is_a_warning(monkeypatch):

@@ -9,11 +9,13 @@ from clf_cli.engine.doctor_software import software, versions
 
 REQUIRED = [
     "torch>=2.10",
+    "torchvision>=0.25",
     "typer<0.30,>=0.29",
     "left-out>=1; platform_system == 'Windows'",
     "tensorboard>=2.18; extra == 'tensorboard'",
     "sqlalchemy>=2; extra == 'mlflow'",
 ]
+PINNED = {"torchvision": ["torch==2.15.0", "numpy", "left==1; extra == 'scipy'"]}
 
 
 @pytest.fixture
@@ -26,7 +28,9 @@ def installed(monkeypatch):
                 raise PackageNotFoundError(name)
             return numbers[name]
 
-        monkeypatch.setattr(doctor_software, "requires", lambda name: REQUIRED)
+        monkeypatch.setattr(
+            doctor_software, "requires", lambda name: REQUIRED if name == "clf-cli" else PINNED.get(name)
+        )
         monkeypatch.setattr(doctor_software, "version", version)
         return {check.name: check for check in software()}
 
@@ -34,8 +38,8 @@ def installed(monkeypatch):
 
 
 def test_all_is_there(installed):
-    found = installed(torch="2.15.0+cpu", typer="0.29.1", tensorboard="2.20")
-    assert found["libraries"].value == "torch 2.15.0+cpu, typer 0.29.1"
+    found = installed(torch="2.15.0+cpu", torchvision="0.29", typer="0.29.1", tensorboard="2.20")
+    assert found["libraries"].value == "torch 2.15.0+cpu, torchvision 0.29, typer 0.29.1"
     assert found["optional parts"].value == (
         "tensorboard 2.20, mlflow is not installed (pip install 'clf-cli[mlflow]')"
     )
@@ -47,6 +51,11 @@ def test_too_old(installed, torch):
     check = installed(torch=torch, typer="0.29.1")["torch"]
     assert (check.status, check.hint) == ("problem", "pip install 'torch>=2.10'")
     assert check.value == f"{torch}, clf needs >=2.10"
+
+
+def test_built_for_another(installed):
+    check = installed(torch="2.14.1", torchvision="0.29", typer="0.29.1")["torchvision"]
+    assert (check.status, check.value) == ("problem", "0.29 is built for torch 2.15.0, here is 2.14.1")
 
 
 def test_too_new(installed):

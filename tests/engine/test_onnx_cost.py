@@ -28,7 +28,7 @@ def zeros(*shape):
     return np.zeros(shape, np.float32)
 
 
-@pytest.mark.parametrize("batch", ["N", 1])
+@pytest.mark.parametrize("batch", ["N", None, 1, 8])
 @pytest.mark.parametrize(
     ("weights", "settings", "expected"),
     [
@@ -48,10 +48,14 @@ def test_large_weights_count_too():
     assert cost(model([node], ["N", 64, 8, 8], [("w", zeros(128, 64, 3, 3))])) == 6 * 6 * 128 * 64 * 9
 
 
-@pytest.mark.parametrize(("transposed", "shape"), [(0, ["N", 7]), (1, [7, 3])])
-def test_gemm(transposed, shape):
-    node = helper.make_node("Gemm", ["x", "w"], ["y"], transA=transposed)
-    assert cost(model([node], shape, [("w", zeros(7, 5))])) == (3 if transposed else 1) * 5 * 7
+def test_gemm_of_either_side():
+    constants = [("w", zeros(7, 5))]
+    assert cost(model([helper.make_node("Gemm", ["x", "w"], ["y"])], ["N", 7], constants)) == 7 * 5
+    turned = [
+        helper.make_node("Transpose", ["x"], ["turned"], perm=[1, 0]),
+        helper.make_node("Gemm", ["turned", "w"], ["y"], transA=1),
+    ]
+    assert cost(model(turned, ["N", 7], constants)) == 7 * 5
 
 
 def test_attention_as_matrix_products():
