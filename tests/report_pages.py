@@ -76,7 +76,7 @@ def hostile(page: ReportPage) -> ReportPage:
         path=f"runs/it's {ALERT}",
         mistakes=Mistakes(images, ALERT),
         log=(ALERT, "</pre></details><script>alert(5)</script>"),
-        sources=(*page.sources, StoredSetting("data", "root", f'/tmp/"{ALERT}', "", ALERT)),
+        sources=(*page.sources, StoredSetting("data", "root", f'data/"{ALERT}', "", ALERT)),
         record=replace(page.record, command=("clf", "train", f"--data={ALERT}"), device=ALERT, run_id=ALERT),
         versions={"clf": ALERT},
         data=replace(page.data, findings=(finding,), fingerprint=ALERT, formats={ALERT: 3}),
