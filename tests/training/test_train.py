@@ -87,7 +87,7 @@ def test_splits_csv_names_every_file_once(tiny_run: RunDir, tiny_dataset: Path) 
     assert all(path.split("/")[:2] == [split, label] for path, (label, split) in found.items())
 
 
-def test_every_callback_off_still_trains_and_leaves_only_the_record(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
+def test_every_callback_off_still_trains_and_leaves_the_record(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
     done = clf(*train_arguments(tiny_dataset, tmp_path, "bare", "--epochs", "1", *OFF))
     assert done.code == 0, done.stderr
     assert done.stdout == f"{(tmp_path / 'bare').as_posix()}\n"
