@@ -239,8 +239,12 @@ def _classes(first: Checkpoint, other: Checkpoint) -> str:
     lacks, has = sorted(set(first.labels) - set(other.labels)), sorted(set(other.labels) - set(first.labels))
     if not lacks and not has:
         return "the same ones in another order"
-    told = [f"{word} {', '.join(map(repr, names[:5]))}" for word, names in (("lacks", lacks), ("has", has)) if names]
+    told = [f"{word} {_some(names)}" for word, names in (("lacks", lacks), ("has", has)) if names]
     return f"the first {' and '.join(told)}"
+
+
+def _some(names: list[str], count: int = 5) -> str:
+    return ", ".join(map(repr, names[:count])) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
 def _common(values: Sequence[str | None]) -> str | None:
