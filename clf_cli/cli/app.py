@@ -12,30 +12,41 @@ from clf_cli.cli.help import HelpCommand, HelpGroup
 from clf_cli.errors import UsageError
 from clf_cli.values.run_dir import newest_runs
 
-# name, one line of help (a test compares it with the command's docstring), module
-COMMAND_TABLE: tuple[tuple[str, str, str], ...] = (
-    ("train", "Train a classifier and export it.", "train"),
-    ("evaluate", "Score a model on a split, with intervals, per class and per slice.", "evaluate"),
-    ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
-    ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
-    ("predict", "Label images with a model.", "predict"),
-    ("confusion", "Count true against predicted classes.", "confusion"),
-    ("samples", "Show images with what is predicted for them, or what augmentation makes of them.", "samples"),
-    ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
-    ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
-    ("calibrate", "Fit a temperature and per-class thresholds, so that a model can abstain.", "calibrate"),
-    ("report", "Write a run as one HTML page, to look at without a network.", "report"),
-    ("runs", "List the runs of a folder with their scores.", "runs"),
-    ("average", "Average the weights of checkpoints, and score the mean before it is written.", "average"),
-    ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
-    ("models", "List timm's architectures and their published weights.", "models"),
-    ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
-    ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
-    ("synth", "Draw a data set of jersey numbers.", "synth"),
-    ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
-    ("doctor", "Look at this machine: versions, devices, workers, folders and settings.", "doctor"),
-    ("config", "Show the settings with their sources, or their JSON schema.", "config"),
-)
+# by what a person wants: name, one line of help (a test compares it with the command's docstring), module
+COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Train": (
+        ("train", "Train a classifier and export it.", "train"),
+        ("runs", "List the runs of a folder with their scores.", "runs"),
+        ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
+        ("report", "Write a run as one HTML page, to look at without a network.", "report"),
+        ("average", "Average the weights of checkpoints, and score the mean before it is written.", "average"),
+    ),
+    "Judge a model": (
+        ("evaluate", "Score a model on a split, with intervals, per class and per slice.", "evaluate"),
+        ("confusion", "Count true against predicted classes.", "confusion"),
+        ("samples", "Show images with what is predicted for them, or what augmentation makes of them.", "samples"),
+        ("compare", "Hold a candidate against a baseline on the same images.", "compare"),
+        ("calibrate", "Fit a temperature and per-class thresholds, so that a model can abstain.", "calibrate"),
+    ),
+    "Ship it": (
+        ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
+        ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
+        ("predict", "Label images with a model.", "predict"),
+    ),
+    "Data": (
+        ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
+        ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
+        ("synth", "Draw a data set of jersey numbers.", "synth"),
+    ),
+    "Look up": (
+        ("model-info", "Count a network's parameters, cost and layers, or read an ONNX file's graph.", "model_info"),
+        ("models", "List timm's architectures and their published weights.", "models"),
+        ("config", "Show the settings with their sources, or their JSON schema.", "config"),
+        ("doctor", "Look at this machine: versions, devices, workers, folders and settings.", "doctor"),
+        ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
+    ),
+}
+COMMAND_TABLE = tuple(row for rows in COMMAND_PANELS.values() for row in rows)
 _MODULES = {name: module for name, _, module in COMMAND_TABLE}
 
 # arguments that a message lists the newest runs for when they are missing, by metavar: what they name, what it may be
@@ -85,8 +96,9 @@ def _never_called() -> None:
     raise AssertionError("a lazy command makes the context of the real one")
 
 
-for _name, _help, _ in COMMAND_TABLE:
-    app.command(_name, help=_help, cls=Lazy)(_never_called)
+for _panel, _rows in COMMAND_PANELS.items():
+    for _name, _help, _ in _rows:
+        app.command(_name, help=_help, cls=Lazy, rich_help_panel=_panel)(_never_called)
 
 
 def _print_version(wanted: bool) -> None:

@@ -50,7 +50,9 @@ def _print_help(command: Any, ctx: Any) -> None:
         if not parameter.hidden:
             panels.setdefault(parameter.rich_help_panel or default, []).append(_row(parameter, ctx))
     if isinstance(command, TyperGroup):
-        panels["Commands"] = [(name, child.help or "") for name, child in command.commands.items()]
+        for name, child in command.commands.items():
+            assert isinstance(child, (TyperCommand, TyperGroup))
+            panels.setdefault(child.rich_help_panel or "Commands", []).append((name, child.help or ""))
     for title, rows in panels.items():
         lines = Text("\n", end="").join(_lines(rows, width - 4))
         console.print(Panel(lines, title=_text(title), title_align="left", border_style="dim"))

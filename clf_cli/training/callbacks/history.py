@@ -29,7 +29,7 @@ class HistoryCallback(L.Callback):
 
 def draw(result: HistoryResult, path: Path, subject: str) -> None:
     """Draws the curves to a PNG file."""
-    from clf_cli.render.figures import save_figure  # matplotlib: only where something is drawn
     from clf_cli.render.curves import figure
+    from clf_cli.render.figures import save_figure  # matplotlib: only where something is drawn
 
     save_figure(figure(result, subject=subject), path)
