@@ -127,6 +127,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "models": (),
     "history": (),
     "report": WHERE,
+    "runs": (),
     "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
