@@ -1,6 +1,7 @@
 """All trackers of a run as one. A tracker that fails in mid-run is told once and left: it must not cost the run."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ class Trackers:
                 del self._working[name]
                 reason = f"{type(error).__name__}: {first_line(error)}"
                 self._warn(f"The tracker {name} failed and gets nothing more of this start: {reason}")
+                with suppress(Exception):  # it has failed already
+                    tracker.abandon()
 
 
 def open_trackers(start: Start, watcher: Watcher) -> Trackers:

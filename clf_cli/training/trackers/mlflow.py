@@ -51,6 +51,9 @@ class MlflowRun:
     def close(self, ending: Ending) -> None:
         self.client.set_terminated(self.id, ENDINGS[ending])
 
+    def abandon(self) -> None:
+        """There is nothing to take back."""
+
 
 def open_mlflow(run: TrackedRun) -> MlflowRun:
     """Continues the run that is known by its id, or begins one in the experiment of MLFLOW_EXPERIMENT_NAME, else of the

@@ -44,6 +44,9 @@ class TensorBoard:
     def close(self, ending: Ending) -> None:
         self.writer.close()
 
+    def abandon(self) -> None:
+        """There is nothing to take back."""
+
 
 def open_tensorboard(run: TrackedRun) -> TensorBoard:
     folder = run.folder.tracker / "tensorboard"

@@ -59,6 +59,9 @@ class Tracker(Protocol):
     def close(self, ending: Ending) -> None:
         """Sends what is left."""
 
+    def abandon(self) -> None:
+        """After a failure: sends nothing more, and takes back what the library would do at the end of the process."""
+
 
 def require_installed(names: Collection[str]) -> None:
     """Raises ExportError (exit 5) with the install line for a tracker whose package is not here. Imports none."""

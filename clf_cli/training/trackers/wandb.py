@@ -42,6 +42,10 @@ class WeightsAndBiases:
     def close(self, ending: Ending) -> None:
         self.run.finish(exit_code=0 if ending == "finished" else 1)
 
+    def abandon(self) -> None:
+        """Its own end would print a traceback where its service has died."""
+        wandb.teardown(exit_code=1)
+
 
 def open_wandb(run: TrackedRun) -> WeightsAndBiases:
     """The run's own id is the one there, too. Offline, each start is a segment that `wandb sync` joins by that id."""

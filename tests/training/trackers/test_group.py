@@ -39,6 +39,10 @@ class Notebook:
     def close(self, ending: Ending) -> None:
         self.told.append(("close", ending))
 
+    def abandon(self) -> None:
+        self.told.append(("abandoned",))
+        raise ConnectionResetError
+
 
 def test_one_that_fails_is_told_once_and_left_while_the_others_go_on() -> None:
     broken, whole, said = Notebook(breaks_at=2), Notebook(), list[str]()
@@ -49,7 +53,7 @@ def test_one_that_fails_is_told_once_and_left_while_the_others_go_on() -> None:
     assert len(said) == 1
     assert "The tracker broken failed" in said[0]
     assert said[0].endswith("ConnectionResetError: the server went away")
-    assert [entry[-1] for entry in broken.told] == [1]
+    assert [entry[-1] for entry in broken.told] == [1, "abandoned"]
     assert [entry[-1] for entry in whole.told] == [1, 2, 3, "finished"]
 
 
