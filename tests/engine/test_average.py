@@ -87,8 +87,8 @@ def test_the_order_of_the_arguments_changes_nothing(top: tuple[Checkpoint, ...],
 
 def test_the_statistics_are_those_of_the_train_images(top: tuple[Checkpoint, ...], dataset: Dataset) -> None:
     """The first norm sees the first convolution of what the loader gives: its mean by hand."""
-    plain = replace(top[1], settings={**top[1].settings, "augment": {"preset": "none"}})
-    plain.settings["optim"]["batch_size"] = 60
+    settings = top[1].settings | {"augment": {"preset": "none"}, "optim": {"batch_size": 60}}
+    plain = replace(top[1], settings=settings)
     network = build_network(plain.arch, 3, image_size=32)
     network.load_state_dict(plain.state_dict)
     seen: list[torch.Tensor] = []
