@@ -1,8 +1,12 @@
 """From a folder of labelled images to an ONNX file that production can trust."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from clf_cli.errors import ClfError
+
+# ONNX Runtime 1.31 writes a device id and sends usage data from its import on; only this variable, set before, stops it.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Candidate", "ClfError", "Model", "Prediction", "__version__", "load_model"]

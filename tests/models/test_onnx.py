@@ -1,9 +1,11 @@
 """ONNX files as classifiers: what is read from them, and what is refused."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -123,3 +125,11 @@ class TestRefused:
     def test_probabilities(self, tmp_path):
         path = write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, output="probabilities"))
         self.refused(path, "does not describe its graph", "probabilities")
+
+
+def test_nothing_is_sent_or_kept_for_sending(tmp_path):
+    """ONNX Runtime 1.31 makes a device id under the home folder when it is imported, unless it is told not to."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", "import clf_cli.models.onnx"], env=environment, check=True, cwd=Path.cwd())
+    assert list(tmp_path.rglob("*")) == []

@@ -16,6 +16,7 @@ NAMES = {
     "log": "log.txt",
     "labels_mapping": "labels_mapping.json",
     "history": "history.png",
+    "report_page": "report.html",
     "tracker": "tracker",
     "checkpoints": "checkpoints",
     "last": "checkpoints/last.ckpt",
