@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from clf_cli.errors import ClfError
 
-# ONNX Runtime 1.31 writes a device id and sends usage data from its import on; only this variable, set before, stops it.
+# ONNX Runtime 1.31 keeps a device id and sends usage data from its import on; only this, set before, stops it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
