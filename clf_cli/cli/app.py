@@ -34,7 +34,7 @@ COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("predict", "Label images with a model.", "predict"),
     ),
     "Data": (
-        ("inspect-dataset", "Count a dataset's images and list what is wrong with it.", "inspect_dataset"),
+        ("inspect-dataset", "Count a data set's images and list what is wrong with it.", "inspect_dataset"),
         ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
         ("synth", "Draw a data set of jersey numbers.", "synth"),
     ),
@@ -43,7 +43,7 @@ COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("models", "List timm's architectures and their published weights.", "models"),
         ("config", "Show the settings with their sources, or their JSON schema.", "config"),
         ("doctor", "Look at this machine: versions, devices, workers, folders and settings.", "doctor"),
-        ("demo", "Draw data, train, export and validate, in three minutes without a network.", "demo"),
+        ("demo", "Draw data, train, export and validate, in minutes and without a network.", "demo"),
     ),
 }
 COMMAND_TABLE = tuple(row for rows in COMMAND_PANELS.values() for row in rows)

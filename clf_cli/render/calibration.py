@@ -31,7 +31,7 @@ def figure(result: CalibrationResult, subject: str = "") -> Figure:
     fitted = f"{counted(result.images, 'image')} · temperature {result.temperature:.3f}"
     lines = (
         f"{fitted} · calibration error {errors}, {crossed}",
-        "bars: share of right answers · red: their mean confidence, which should meet the bar",
+        "bars: share of right answers · orange: their mean confidence, which should meet the bar",
     )
     write_title(drawing, 16, title, lines)
     most = int(max(result.reliability_before.images.max(), result.reliability_after.images.max()))

@@ -47,14 +47,14 @@ def summary(result: FlipsResult) -> str:
 
 
 def figure(result: FlipsResult, thumbnails: Sequence[Pixels], name: str, split: str) -> Figure:
-    """The flips in rows: A's answer above B's, the frame green where A is right, blue where B is, red where neither is.
+    """The flips in rows: A's answer above B's, with a green frame where A is right, blue: B, orange: neither.
 
     `thumbnails` are the images in the order of the flips; `name` is what the user calls A.
     """
     lines = (
         f"A: {name} · B: {result.other_name}",
         summary(result).replace("the model", "A").replace("the other one", "B"),
-        *(("green frame: only A is right · blue: only B · red: neither · ≈ a tie",) if result.flips else ()),
+        *(("green frame: only A is right · blue: only B · orange: neither · ≈ a tie",) if result.flips else ()),
     )
     tiles = [_tile(flip, pixels) for flip, pixels in zip(result.flips, thumbnails, strict=True)]
     return grid(f"Predicted differently: {split}", lines, tiles)

@@ -30,7 +30,7 @@ def table(result: SamplesResult) -> RenderableType:
 
 
 def figure(result: SamplesResult, thumbnails: Sequence[Pixels], subject: str = "") -> Figure:
-    """The images in rows from the left, framed green where the prediction is right and red where it is wrong.
+    """The images in rows from the left, framed green where the prediction is right and orange where it is wrong.
 
     `thumbnails` are the images in the order of the samples, (H, W, 3) as the network saw them; `subject` says whose
     predictions they are (`val, epoch 7`). Raises ValueError when there is not one for each sample.

@@ -159,7 +159,9 @@ class TrainSection(Section):
     out: Annotated[Path, Flag(("--out", "-o"), "DIR")] = Field(
         Path("runs"), description="Folder in which each run gets its own."
     )
-    name: str | None = Field(None, description="Name of the run. Default: the data folder's name.")
+    name: Annotated[str | None, Flag(metavar="NAME")] = Field(
+        None, description="Name of the run. Default: the data folder's name."
+    )
     resume: Annotated[Path | None, Flag(metavar="RUN")] = Field(
         None, description="Continue this run exactly; takes its settings from it."
     )
@@ -185,7 +187,7 @@ class ComputeSection(Section):
     title: ClassVar[str] = "Compute"
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Seed of every random number.")
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = Field(
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$"), Flag(metavar="DEVICE")] = Field(
         "auto", description="auto, cpu, cuda, cuda:1 or mps."
     )
     threads: Annotated[int, Field(gt=0)] | Auto = Field(

@@ -19,7 +19,7 @@ OutOption = Annotated[
 @app.command()
 @configured("demo")
 def demo(resolved: Resolved, out: OutOption = Path("clf-demo"), as_json: JsonOption = False) -> None:
-    """Draw data, train, export and validate, in three minutes without a network."""
+    """Draw data, train, export and validate, in minutes and without a network."""
     from clf_cli.training.demo import demo as run_demo
     from clf_cli.training.demo import demo_settings, where_to_look
     from clf_cli.training.train import command_line

@@ -21,7 +21,7 @@ DataArgument = Annotated[
 @app.command()
 @configured("inspect-dataset")
 def inspect_dataset(resolved: Resolved, data: DataArgument = None, as_json: JsonOption = False) -> None:
-    """Count a dataset's images and list what is wrong with it."""
+    """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
     from clf_cli.engine.dataset import check_dataset, dataset_report
