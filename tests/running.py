@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,6 +15,7 @@ from PIL import Image, ImageDraw
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import RunRecord, Status
 
+TORCH = ("torch", "torchvision", "timm", "lightning")  # what commands on an ONNX file do without
 TINY_ARCH = "test_resnet"  # 0.5 M parameters
 COLORS = {"blue": (40, 60, 200), "green": (40, 170, 60), "red": (200, 50, 40)}
 SPLITS = {"train": 20, "val": 8, "test": 8}  # images per class
@@ -57,15 +59,33 @@ def start_clf(
     )
 
 
+def program_without(modules: Iterable[str], program: str) -> list[str]:
+    """The command line of a Python in which importing one of the modules raises, and every warning is an error."""
+    return [
+        *(sys.executable, "-W", "error", "-c"),
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(modules)}))\n{program}",
+    ]
+
+
+def command_without(modules: Iterable[str], *arguments: object) -> list[str]:
+    """The command line of a `clf` in which importing one of the modules raises."""
+    program = "from clf_cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    return [*program_without(modules, program), *map(str, arguments)]
+
+
 def clf_without(modules: Iterable[str], *arguments: object) -> Finished:
     """`clf` in a process of its own in which importing one of the modules raises."""
-    program = (
-        f"import sys; sys.modules.update(dict.fromkeys({sorted(modules)}))\n"
-        "from clf_cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", program, *map(str, arguments)]
+    command = command_without(modules, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def report_of(finished: Finished, code: int = 0) -> dict[str, Any]:
+    """The report that a command printed with --json."""
+    assert finished.code == code, finished.stderr
+    assert "Traceback" not in finished.stderr
+    report: dict[str, Any] = json.loads(finished.stdout)
+    return report
 
 
 def mark(run: RunDir, status: Status = "finished") -> None:

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import onnx
@@ -12,22 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from clf_cli import load_model
-from clf_cli.values.run_dir import RunDir
-from tests.cli.commands.test_compare import WITHOUT_TORCH
-from tests.running import draw_discs
-
-
-@pytest.fixture
-def run(tiny_run, tmp_path, monkeypatch):
-    """A copy of the trained run that a test may change, as runs/tiny of the working folder."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_run.root, tmp_path / "runs" / "tiny")
-    return RunDir(Path("runs/tiny"))
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
+from tests.running import TORCH, clf_without, draw_discs, report_of
 
 
 def digests(folder):
@@ -157,11 +140,7 @@ class TestCopy:
             assert json.loads(Path("sure.calibration.json").read_text()) == report
 
     def test_needs_no_torch(self, run, tiny_dataset):
-        arguments = ["calibrate", str(run.onnx), "--data", str(tiny_dataset), "-o", "sure.onnx", "--json"]
-        done = subprocess.run(
-            [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
+        report_of(clf_without(TORCH, "calibrate", run.onnx, "--data", tiny_dataset, "-o", "sure.onnx", "--json"))
         assert Path("sure.onnx").is_file()
 
     def test_an_export_of_other_weights_is_refused(self, clf, run):

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,30 +12,13 @@ from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import CONTRACT, linear, write_onnx_file
-from tests.running import draw_discs
-
-WITHOUT_TORCH = """
-import sys
-class Refused:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "torchvision", "timm", "lightning"):
-            raise ImportError(f"{name} was imported")
-sys.meta_path.insert(0, Refused())
-from clf_cli.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
+from tests.running import TORCH, clf_without, draw_discs, report_of
 
 
 def other_model(path, labels=("blue", "green", "red"), side=32, **changes):
     """Another network on the same classes."""
     contract = replace(CONTRACT, labels=Labels(labels), preprocess=Preprocess(side, side), **changes)
     return write_onnx_file(path, linear(len(labels)), contract)
-
-
-def report_of(finished, code=0):
-    assert finished.code == code, finished.stderr
-    assert "Traceback" not in finished.stderr
-    return json.loads(finished.stdout)
 
 
 def test_a_run_against_its_own_files(clf, tiny_run):
@@ -123,12 +104,8 @@ def test_the_seed_moves_the_interval_only(clf, tiny_run, tmp_path):
 
 def test_two_onnx_files_need_no_torch(tiny_run, tiny_dataset, tmp_path):
     other = other_model(tmp_path / "other.onnx", side=24)
-    arguments = ["compare", str(tiny_run.onnx), str(other), "--data", str(tiny_dataset), "--json"]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["result"]["b"]["model"]["arch"] == "by-hand"
+    report = report_of(clf_without(TORCH, "compare", tiny_run.onnx, other, "--data", tiny_dataset, "--json"))
+    assert report["result"]["b"]["model"]["arch"] == "by-hand"
 
 
 class TestClasses:

@@ -8,20 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clf_cli.values.run_dir import RunDir
-
-
-@pytest.fixture
-def run(tiny_run, tmp_path, monkeypatch):
-    """A copy of the trained run that a test may change, as runs/tiny of the working folder."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_run.root, tmp_path / "runs" / "tiny")
-    return RunDir(Path("runs/tiny"))
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
+from tests.running import report_of
 
 
 def files_in(folder):

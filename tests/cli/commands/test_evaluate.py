@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +12,7 @@ from clf_cli.engine.intervals import wilson
 from clf_cli.values.labels import Labels
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import CONTRACT, Linear, linear, replace, write_onnx_file, write_run
-from tests.running import draw_discs
-
-BLOCKED = ("torch", "torchvision", "timm", "lightning")
-WITHOUT_TORCH = f"""
-import sys
-sys.modules.update(dict.fromkeys({BLOCKED}))  # importing one raises
-from clf_cli.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.fixture
-def run(tiny_run, tmp_path, monkeypatch):
-    """A copy of the trained run that a test may change, as runs/tiny of the working folder."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_run.root, tmp_path / "runs" / "tiny")
-    return RunDir(Path("runs/tiny"))
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
+from tests.running import TORCH, clf_without, draw_discs, report_of
 
 
 def files_in(folder):
@@ -80,13 +57,9 @@ def test_run_checkpoint_and_onnx_have_the_same_numbers(clf, tiny_run, file):
 
 
 def test_onnx_needs_no_torch(tiny_run):
-    arguments = ["evaluate", str(tiny_run.onnx), "--json"]
-    command = [sys.executable, "-c", WITHOUT_TORCH]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["result"]["acc_top1"] is not None
-    blocked = subprocess.run([*command, "evaluate", str(tiny_run.best)], capture_output=True, text=True, check=False)
-    assert blocked.returncode != 0  # the blocking works
+    report = report_of(clf_without(TORCH, "evaluate", tiny_run.onnx, "--json"))
+    assert report["result"]["acc_top1"] is not None
+    assert clf_without(TORCH, "evaluate", tiny_run.best).code != 0  # the check itself
 
 
 def test_the_table(clf, tiny_run):

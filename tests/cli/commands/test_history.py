@@ -9,9 +9,7 @@ from PIL import Image
 
 from clf_cli.values.run_dir import RunDir
 from tests.edited_runs import edited, longer, silence
-from tests.running import clf_without
-
-TORCH = ("torch", "torchvision", "timm", "lightning")
+from tests.running import TORCH, clf_without, report_of
 
 
 @pytest.fixture
@@ -22,11 +20,6 @@ def runs(tiny_run, tmp_path, monkeypatch):
         edited(tiny_run, Path("runs") / name, longer(epochs) if epochs > 2 else None)
     shutil.copy(tiny_run.history, "runs/a")
     return Path("runs")
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 def is_picture(path):

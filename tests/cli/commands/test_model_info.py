@@ -1,24 +1,13 @@
 """clf model-info: architectures by name, runs, checkpoints and ONNX files."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import LABELS, write_checkpoint, write_onnx_file
-from tests.running import Clf, mark
-
-WITHOUT_TORCH = """
-import sys
-for name in ("torch", "torchvision", "timm", "lightning"):
-    sys.modules[name] = None  # importing it raises
-from clf_cli.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
+from tests.running import TORCH, Clf, clf_without, mark
 
 
 @pytest.fixture(autouse=True)
@@ -92,15 +81,8 @@ def test_a_path_wins_over_an_architecture_of_its_name_and_says_so(clf: Clf):
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["--layers"]])
 def test_an_onnx_file_needs_no_torch(tmp_path: Path, arguments: list[str]):
     write_onnx_file(tmp_path / "model.onnx")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", WITHOUT_TORCH, "model-info", "model.onnx", *arguments],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = clf_without(TORCH, "model-info", "model.onnx", *arguments)
+    assert done.code == 0, done.stderr
     for words in ("Gemm", "CPUExecutionProvider", "by-hand", "grün"):
         assert words in done.stdout
 

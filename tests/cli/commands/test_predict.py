@@ -18,19 +18,8 @@ from clf_cli.engine.predict import predict
 from clf_cli.models.classifier import open_classifier
 from clf_cli.settings.sections import DataSection
 from tests.onnx_models import CONTRACT, LABELS, linear, write_onnx_file
+from tests.running import TORCH, command_without
 
-WITHOUT_TORCH = """
-import sys
-
-class Wall:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "torchvision", "timm", "lightning", "matplotlib", "pandas"}:
-            raise ImportError(f"the test forbids {name}")
-
-sys.meta_path.insert(0, Wall())
-from clf_cli.__main__ import main
-sys.exit(main(sys.argv[1:]))
-"""
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file names and pipes")
 
 
@@ -65,8 +54,8 @@ def lines_of(finished, code=0):
 
 
 def start(*arguments, **keywords):
-    """`clf` in a process that cannot import torch."""
-    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, arguments)]
+    """`clf` in a process that can import neither torch nor what draws."""
+    command = command_without([*TORCH, "matplotlib", "pandas"], *arguments)
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
 
 

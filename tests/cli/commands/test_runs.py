@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -9,7 +8,7 @@ import pytest
 from clf_cli.cli.commands.runs import SortOption
 from clf_cli.engine.runs_choice import SortKey
 from tests.edited_runs import edited, longer
-from tests.running import clf_without
+from tests.running import clf_without, report_of
 
 
 @pytest.fixture
@@ -21,11 +20,6 @@ def runs(tiny_run, tmp_path, monkeypatch):
     edited(tiny_run, Path("runs/sub/c"), longer(3), {"epochs = 2": "epochs = 9"}, status="failed")
     edited(tiny_run, Path("runs/d")).run_json.write_text("{")
     return Path("runs")
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 def names_of(finished):

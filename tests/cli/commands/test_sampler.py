@@ -1,20 +1,13 @@
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from clf_cli.files import write_text
-from tests.running import draw_discs
+from tests.running import TORCH, clf_without, draw_discs, report_of
 
 COUNTS = {"train": 6, "val": 2}
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 @pytest.fixture
@@ -111,17 +104,6 @@ def test_wrong_input_is_named(clf, uneven, tmp_path, monkeypatch, arguments, cod
 
 
 def test_no_torch_is_imported(tiny_dataset, tmp_path):
-    program = "\n".join([
-        "import sys",
-        "class Wall:",
-        "    def find_spec(self, name, path=None, target=None):",
-        "        if name.partition('.')[0] in {'torch', 'torchvision', 'timm', 'lightning'}:",
-        "            raise ImportError(f'the test forbids {name}')",
-        "sys.meta_path.insert(0, Wall())",
-        "from clf_cli.__main__ import main",
-        "sys.exit(main(sys.argv[1:]))",
-    ])  # fmt: skip
-    command = [sys.executable, "-c", program, "sampler", "--data", str(tiny_dataset), "--out", "x", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
+    done = clf_without(TORCH, "sampler", "--data", tiny_dataset, "--out", tmp_path / "x", "--json")
+    assert done.code == 0, done.stderr
     assert json.loads(done.stdout)["result"]["drawn"] == [20, 20, 20]

@@ -1,24 +1,14 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import CONTRACT, linear, write_onnx_file
-from tests.running import draw_discs
-
-
-@pytest.fixture
-def run(tiny_run, tmp_path, monkeypatch):
-    """A copy of the trained run that a test may change, as runs/tiny of the working folder."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(tiny_run.root, tmp_path / "runs" / "tiny")
-    return RunDir(Path("runs/tiny"))
+from tests.running import TORCH, draw_discs, program_without, report_of
 
 
 @pytest.fixture
@@ -30,11 +20,6 @@ def other(tmp_path):
 
     labels = Labels(("red", "violet", "green", "blue"))
     return write_onnx_file(tmp_path / "other.onnx", linear(4), replace(CONTRACT, labels=labels))
-
-
-def report_of(finished):
-    assert finished.code == 0, finished.stderr
-    return json.loads(finished.stdout)
 
 
 def files_in(folder):
@@ -255,18 +240,10 @@ def test_one_image(clf, run, tmp_path, mode):
 
 
 def test_no_torch_is_imported_for_onnx_files(run, other):
-    program = "\n".join([
-        "import sys",
-        "class Wall:",
-        "    def find_spec(self, name, path=None, target=None):",
-        "        if name.partition('.')[0] in {'torch', 'torchvision', 'timm', 'lightning'}:",
-        "            raise ImportError(f'the test forbids {name}')",
-        "sys.meta_path.insert(0, Wall())",
-        "from clf_cli.__main__ import main",
-        f"model, other = {run.onnx.as_posix()!r}, {other.as_posix()!r}",
-        "modes = [], ['--worst'], ['--flips', other], ['--augmented']",
-        "sys.exit(max(main(['samples', model, '-o', 'x', *mode]) for mode in modes))",
-    ])  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    modes = [], ["--worst"], ["--flips", other.as_posix()], ["--augmented"]
+    lines = [["samples", run.onnx.as_posix(), "-o", "x", *mode] for mode in modes]
+    program = f"from clf_cli.__main__ import main; sys.exit(max(main(line) for line in {lines}))"
+    command = program_without(TORCH, program)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert len(list(Path("x").glob("*.png"))) == 4
