@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.metrics import metrics
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.classifier import open_classifier
 from clf_cli.settings.load import read_settings
 from clf_cli.values.run_dir import RunDir
@@ -31,7 +31,7 @@ def main() -> None:
     run = RunDir(arguments.run)
     classifier = open_classifier(run.onnx)
     dataset = load_run_dataset(run, read_settings(run.settings).data, classifier.labels)
-    scores = {split: metrics(predict(classifier, dataset, split)).scalars for split in ("val", "test")}
+    scores = {split: metrics(predict_split(classifier, dataset, split)).scalars for split in ("val", "test")}
     assert "torch" not in sys.modules
     stored = {
         split: json.loads(run.report(kind).read_text())["result"]

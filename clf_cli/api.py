@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from clf_cli.data.images import UnreadableImageError, upright_rgb
-from clf_cli.data.named import NamedImage
+from clf_cli.data.named_images import NamedImage
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.predictions import TOP, is_calibrated, predict_images, uncalibrated
 from clf_cli.engine.stored_calibration import calibrated

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from clf_cli.data.dataset import load_dataset, write_splits
 from clf_cli.engine.metrics import metrics
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.build import build_network
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
 from clf_cli.models.classifier import Classifier
@@ -152,7 +152,7 @@ def write_run(root: Path, data: Path) -> RunDir:
     dataset = load_dataset(section, seed=0)
     facts = replace(FACTS, labels=dataset.labels, data_fingerprint=dataset.fingerprint)
     write_checkpoint(run.best, facts)
-    accuracy = metrics(predict(network_classifier(run.best), dataset, "val")).acc_top1
+    accuracy = metrics(predict_split(network_classifier(run.best), dataset, "val")).acc_top1
     write_checkpoint(run.best, replace(facts, score=Score("val/acc_top1", "val", accuracy, "ema")))
     mark(run)
     run.settings.write_text(to_toml(Settings(data=section), {}))

@@ -9,8 +9,8 @@ from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import history
 from clf_cli.engine.metrics import class_metrics
 from clf_cli.engine.report_page import Mistakes, ReportPage, WorstImage
-from clf_cli.engine.run_facts import ClassScores
 from clf_cli.engine.samples import SampledPrediction
+from clf_cli.engine.stored_reports import ClassScores
 from clf_cli.settings.sources import StoredSetting
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions

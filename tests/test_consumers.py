@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.images import open_image
-from clf_cli.data.named import NamedImage
+from clf_cli.data.named_images import NamedImage
 from clf_cli.engine.onnx_golden import GoldenImage, golden_of, write_golden
 from clf_cli.engine.predictions import predict_images
 from clf_cli.models.onnx import onnx_classifier

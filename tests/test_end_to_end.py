@@ -16,7 +16,7 @@ from PIL import Image
 
 from clf_cli.__main__ import main
 from clf_cli.data.dataset import load_run_dataset
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import open_classifier
 from clf_cli.settings.load import read_settings
@@ -120,7 +120,7 @@ class TestLabelsThatLookLikeNothing:
     def test_a_consumer_of_thirty_lines_says_what_clf_says(self, numbers):
         classifier = open_classifier(numbers.run.onnx)
         dataset = load_run_dataset(numbers.run, read_settings(numbers.run.settings).data, classifier.labels)
-        found = predict(classifier, dataset, "test")
+        found = predict_split(classifier, dataset, "test")
         paths = [str(numbers.data / path) for path in found.paths]
         done = subprocess.run(
             [sys.executable, str(MINIMAL), str(numbers.run.onnx), *paths], capture_output=True, text=True, check=False
@@ -153,7 +153,7 @@ class TestExport:
             classifier = open_classifier(path)
             assert classifier.weights == kind
             dataset = load_run_dataset(numbers.run, read_settings(numbers.run.settings).data, classifier.labels)
-            logits[kind] = predict(classifier, dataset, "val").logits
+            logits[kind] = predict_split(classifier, dataset, "val").logits
             checked = clf("validate-onnx", path, "--data", numbers.data, "--against", numbers.run.best)
             assert checked.code == 0, checked.stdout + checked.stderr
         assert np.abs(logits["ema"] - logits["live"]).max() > 1e-3
@@ -386,7 +386,7 @@ class TestOptimisation:
         assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
         classifier = open_classifier(run.best)
         dataset = load_run_dataset(run, read_settings(run.settings).data, classifier.labels)
-        assert predict(classifier, dataset, "val").losses.mean() == float(rows_of(run)[0]["val/loss"])
+        assert predict_split(classifier, dataset, "val").losses.mean() == float(rows_of(run)[0]["val/loss"])
 
 
 class TestAverage:

@@ -8,7 +8,7 @@ import pytest
 
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.metrics import metrics
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import open_classifier
 from clf_cli.settings.load import read_settings
@@ -27,7 +27,7 @@ def predictions_of(run: RunDir, model: Path) -> Predictions:
     """A fresh evaluation of a file on the run's val split."""
     classifier = open_classifier(model)
     dataset = load_run_dataset(run, read_settings(run.settings).data, classifier.labels)
-    return predict(classifier, dataset, "val")
+    return predict_split(classifier, dataset, "val")
 
 
 def test_confusion(clf: Clf, tiny_run: RunDir) -> None:

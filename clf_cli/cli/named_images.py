@@ -10,7 +10,7 @@ from threading import Thread
 
 from clf_cli.cli.console import say
 from clf_cli.data.images import UnreadableImageError
-from clf_cli.data.named import NamedImage, images_named
+from clf_cli.data.named_images import NamedImage, images_named
 from clf_cli.data.samples import printable
 from clf_cli.errors import DataError, UsageError
 from clf_cli.values.predictions import EVAL_BATCH

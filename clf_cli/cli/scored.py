@@ -7,7 +7,7 @@ from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.scan import scan_threads
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import UsageError
 from clf_cli.models.classifier import Classifier, model_file, open_classifier
 from clf_cli.models.compute import compute_for
@@ -64,7 +64,7 @@ def scored(resolved: Resolved, model: Path, split: str) -> Scored:
 def scored_on(resolved: Resolved, classifier: Classifier, dataset: Dataset, split: str) -> Scored:
     """What an opened model says of every image of a split. Raises DataError (exit 3)."""
     workers = scan_threads(resolved.settings.compute.workers)
-    predictions = predict(classifier, dataset, split, workers, progress)
+    predictions = predict_split(classifier, dataset, split, workers, progress)
     data = DataRef(
         path=dataset.root.as_posix(),
         split=dataset.split_name(split),

@@ -13,7 +13,7 @@ from clf_cli.engine.onnx_check import Evidence, OnnxCheckResult, check_onnx
 from clf_cli.engine.onnx_evidence import onnx_file
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, read_golden, write_golden
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ExportError, ModelError, UsageError
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.classifier import Classifier, model_file
@@ -118,7 +118,7 @@ def _checked(
         reference=None if is_copied else witness.classifier,
         golden=golden,
         expected=witness.predictions,
-        answers=predict(copy, dataset, split, witness.workers, progress),
+        answers=predict_split(copy, dataset, split, witness.workers, progress),
         same_data=own,
     )
     check = check_onnx(copy, evidence, ValidateSection())

@@ -9,7 +9,7 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import open_image
 from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, refused_batches
 from clf_cli.engine.onnx_golden import read_golden
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier, open_classifier
 from clf_cli.models.compute import Compute
@@ -68,13 +68,13 @@ def validate_onnx(
         return check_onnx(onnx, Evidence(reference, golden), gates)
     dataset, split = data
     name, judge = dataset.split_name(split), reference or onnx
-    answers = predict(onnx, dataset, split, workers, progress)
+    answers = predict_split(onnx, dataset, split, workers, progress)
     few = answers.paths[: max(BATCH_SIZES)]
     evidence = Evidence(
         reference=reference,
         golden=golden,
         answers=answers,
-        expected=predict(reference, dataset, split, workers, progress) if reference is not None else None,
+        expected=predict_split(reference, dataset, split, workers, progress) if reference is not None else None,
         same_data=onnx.score is not None and onnx.score.split == name and dataset.fingerprint == onnx.data_fingerprint,
         inputs=np.stack([preprocess_image(open_image(dataset.root / path), judge.preprocess) for path in few]),
     )

@@ -11,7 +11,7 @@ from PIL import Image
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_answered
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
@@ -68,7 +68,7 @@ def find_golden(
     """
     if dataset is not None:
         split = next((name for name in ("val", "test") if dataset.split(name)), "train")
-        return golden_images(dataset, predict(classifier, dataset, split, workers, progress)), None
+        return golden_images(dataset, predict_split(classifier, dataset, split, workers, progress)), None
     run = classifier.run
     folders = (golden_beside(model), run.golden if run is not None else None)
     for folder in folders:

@@ -8,7 +8,7 @@ import numpy as np
 
 from clf_cli.data.checks import known
 from clf_cli.data.dataset import Dataset, accepted
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions, Skipped
@@ -35,12 +35,12 @@ def predict_both(
 ) -> tuple[Predictions, Predictions]:
     """What both say of the same images, in one order; decoded once where both preprocess alike.
 
-    Raises DataError (exit 3) like `predict`.
+    Raises DataError (exit 3) like `predict_split`.
     """
     if a.preprocess != b.preprocess:
-        return predict(a, dataset, split, workers, progress), predict(b, dataset, split, workers, progress)
+        return predict_split(a, dataset, split, workers, progress), predict_split(b, dataset, split, workers, progress)
     both = replace(a, logits=lambda images: np.concatenate((a.logits(images), b.logits(images)), axis=1))
-    found, classes = predict(both, dataset, split, workers, progress), len(a.labels)
+    found, classes = predict_split(both, dataset, split, workers, progress), len(a.labels)
     targets = [b.labels.indices[a.labels.names[target]] for target in found.targets]
     theirs = np.array(targets, dtype=np.int64)
     return (

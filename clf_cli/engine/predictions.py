@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.data.named import NamedImage
+from clf_cli.data.named_images import NamedImage
 from clf_cli.engine.read_ahead import batches_of, read_ahead
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier

@@ -12,7 +12,10 @@ from PIL import Image
 from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import HistoryResult, history
-from clf_cli.engine.run_facts import (
+from clf_cli.engine.run_files import read_run
+from clf_cli.engine.samples import SampledPrediction, worst_samples
+from clf_cli.engine.stored_calibration import model_digest
+from clf_cli.engine.stored_reports import (
     CalibrationFacts,
     DataFacts,
     ExportFacts,
@@ -23,9 +26,6 @@ from clf_cli.engine.run_facts import (
     contract_of,
     read_stored,
 )
-from clf_cli.engine.run_files import read_run
-from clf_cli.engine.samples import SampledPrediction, worst_samples
-from clf_cli.engine.stored_calibration import model_digest
 from clf_cli.settings.root import Settings
 from clf_cli.settings.sources import StoredSetting, stored_settings
 from clf_cli.values.contract import Contract

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from clf_cli.engine.history import best_epoch
-from clf_cli.engine.run_facts import read_stored
 from clf_cli.engine.run_files import RunFiles, mixed, read_run
+from clf_cli.engine.stored_reports import read_stored
 from clf_cli.errors import ModelError
 from clf_cli.values.run_dir import RunDir
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from clf_cli.engine.histories import HistoriesResult, RunCourse
 from clf_cli.engine.run_files import short
-from clf_cli.render.fitted import Column, FittedTable, Row
+from clf_cli.render.fitted_table import Column, FittedTable, Row
 from clf_cli.render.history import Vector, best_text, cells, course_columns
 from clf_cli.render.text import UNDEFINED, counted
 

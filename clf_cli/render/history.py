@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clf_cli.engine.history import HistoryResult, lower_is_better
-from clf_cli.render.fitted import Column, FittedTable, Row
+from clf_cli.render.fitted_table import Column, FittedTable, Row
 from clf_cli.render.text import UNDEFINED, counted, percent
 
 Vector = npt.NDArray[np.float64]

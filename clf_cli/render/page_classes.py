@@ -8,7 +8,7 @@ import numpy as np
 
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.report_page import ReportPage
-from clf_cli.engine.run_facts import ClassScores
+from clf_cli.engine.stored_reports import ClassScores
 from clf_cli.render.text import label
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clf_cli.engine.report_page import ReportPage
-from clf_cli.engine.run_facts import Scores
+from clf_cli.engine.stored_reports import Scores
 from clf_cli.render.text import counted, decimal, percent
 
 SPLIT_NAMES = {"val": "Validation", "test": "Test"}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from clf_cli.engine.run_facts import CalibrationFacts
+from clf_cli.engine.stored_reports import CalibrationFacts
 from clf_cli.render.text import percent
 
 SIDE, CORNER = 240.0, (46.0, 8.0)  # of the square from 0 to 100 %, and where it begins

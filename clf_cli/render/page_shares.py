@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clf_cli.engine.run_facts import DataFacts
+from clf_cli.engine.stored_reports import DataFacts
 from clf_cli.render.text import label
 
 WHOLE = 80  # classes; of more, the largest and the smallest ENDS are shown

@@ -11,7 +11,7 @@ from rich.text import Text
 from clf_cli.engine.run_files import SILENT, short
 from clf_cli.engine.runs import BROKEN, RunRow, RunsResult
 from clf_cli.render.csv import csv_line
-from clf_cli.render.fitted import Column, FittedTable, Row
+from clf_cli.render.fitted_table import Column, FittedTable, Row
 from clf_cli.render.history import value_text
 from clf_cli.render.text import UNDEFINED, counted
 

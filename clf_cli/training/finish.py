@@ -9,7 +9,7 @@ from clf_cli.engine.history import history
 from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.engine.onnx_export import export_run
 from clf_cli.engine.onnx_golden import golden_images
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.report_page import Ended, Mistakes, report_page, worst_images
 from clf_cli.engine.samples import sample_predictions
 from clf_cli.errors import ClfError
@@ -93,7 +93,7 @@ def score_test(classifier: Classifier, start: Start, fitted: Fitted) -> MetricsR
     """The one time that the test split is looked at, with the weights that are shipped."""
     if not start.dataset.split("test"):
         return None
-    predictions = predict(classifier, start.dataset, "test")
+    predictions = predict_split(classifier, start.dataset, "test")
     scored = metrics(predictions)
     fitted.publication.publish(scored, predictions, "test")
     if start.settings.callbacks.confusion:
@@ -112,7 +112,7 @@ def best_predictions(classifier: Classifier | None, start: Start, fitted: Fitted
     for_page = start.settings.callbacks.report and fitted.scores.best is not None
     if classifier is None or not (start.settings.export.enabled or for_page):
         return None
-    return predict(classifier, start.dataset, "val" if start.dataset.split("val") else "train")
+    return predict_split(classifier, start.dataset, "val" if start.dataset.split("val") else "train")
 
 
 def export(classifier: Classifier, start: Start, seen: Predictions) -> ClfError | None:

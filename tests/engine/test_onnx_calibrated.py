@@ -14,7 +14,7 @@ from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine.calibration import calibrate
 from clf_cli.engine.onnx_calibrated import Witness, copy_source, copy_target, write_calibrated
 from clf_cli.engine.onnx_golden import GoldenImage, golden_of, read_golden, write_golden
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.predictions import calibrated_probabilities, is_answered
 from clf_cli.errors import ExportError, ModelError, UsageError
 from clf_cli.models.onnx import onnx_classifier
@@ -44,7 +44,7 @@ def source(tmp_path):
 
 
 def witness_of(classifier, dataset):
-    predictions = predict(classifier, dataset, "val")
+    predictions = predict_split(classifier, dataset, "val")
     data = DataRef(dataset.root.as_posix(), "val", dataset.fingerprint, len(predictions), 0)
     return Witness(classifier, dataset, predictions, data)
 

@@ -7,7 +7,7 @@ import pytest
 from clf_cli.data.dataset import load_dataset
 from clf_cli.engine.metrics import metrics
 from clf_cli.engine.onnx_evidence import onnx_file, reference_for, validate_onnx
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.sections import DataSection, ValidateSection
@@ -62,7 +62,7 @@ def test_every_image_is_read_by_both(tmp_path, dataset):
 @pytest.mark.parametrize(("split", "compared"), [("val", True), ("test", False)])
 def test_a_score_counts_on_its_own_split_only(tmp_path, dataset, split, compared):
     plain = opened(tmp_path / "plain.onnx", dataset)
-    value = metrics(predict(plain, dataset, "val")).acc_top1
+    value = metrics(predict_split(plain, dataset, "val")).acc_top1
     onnx = opened(tmp_path / "model.onnx", dataset, Score("val/acc_top1", "val", value, "live"))
     if compared:
         assert validate_onnx(onnx, None, (dataset, split), GATES).score.now == value

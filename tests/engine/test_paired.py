@@ -7,7 +7,7 @@ import pytest
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.engine import paired
 from clf_cli.engine.paired import answerable, pair_findings, predict_both
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import DataError
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.labels import Labels
@@ -33,7 +33,9 @@ def test_both_answer_as_they_do_alone(dataset):
     a, b = model(), model(Labels(("red", "pink", "blue", "green")), seed=1)
     for other in (b, replace(b, preprocess=Preprocess(8, 12))):
         found = predict_both(a, other, dataset, "val")
-        for one, alone in zip(found, (predict(a, dataset, "val"), predict(other, dataset, "val")), strict=True):
+        for one, alone in zip(
+            found, (predict_split(a, dataset, "val"), predict_split(other, dataset, "val")), strict=True
+        ):
             assert one.paths == alone.paths
             assert one.labels == alone.labels
             assert np.array_equal(one.targets, alone.targets)
@@ -45,7 +47,7 @@ def test_an_image_is_decoded_once_where_both_preprocess_alike(dataset, monkeypat
 
     def counted(*arguments, **options):
         opened.append(arguments[1])
-        return predict(*arguments, **options)
+        return predict_split(*arguments, **options)
 
     monkeypatch.setattr(paired, "predict", counted)
     predict_both(model(), model(seed=1), dataset, "val")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.data.named import NamedImage
+from clf_cli.data.named_images import NamedImage
 from clf_cli.engine.predictions import (
     PredictionsResult,
     Tally,

@@ -210,7 +210,7 @@ def test_opening_an_onnx_file_does_not_import_torch(tmp_path):
     save_onnx(tmp_path / "model.onnx")
     code = (
         "import sys; from pathlib import Path; from clf_cli.models.classifier import open_classifier;"
-        "import clf_cli.engine.predict;"
+        "import clf_cli.engine.predict_split;"
         "open_classifier(Path('model.onnx')); print('torch' in sys.modules, 'timm' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from clf_cli.engine.run_facts import CalibrationFacts, ReliabilityBin
+from clf_cli.engine.stored_reports import CalibrationFacts, ReliabilityBin
 from clf_cli.render.page_reliability import CORNER, LARGEST, SIDE, reliability
 
 

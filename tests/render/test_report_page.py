@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.engine.report_page import Mistakes, report_page, worst_images
-from clf_cli.engine.run_facts import CalibrationFacts
+from clf_cli.engine.stored_reports import CalibrationFacts
 from clf_cli.errors import RunError
 from clf_cli.render import figures
 from clf_cli.render.report_page import for_script, html, write_page

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.dataset import load_dataset
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.models.classifier import open_classifier
 from clf_cli.settings.sections import DataSection
 from tests.onnx_models import CONTRACT, LABELS, linear, write_onnx_file
@@ -64,7 +64,7 @@ def start(*arguments, **keywords):
 
 def test_run_checkpoint_and_onnx_file_agree_with_what_is_scored(clf, tiny_run, tiny_dataset):
     dataset = load_dataset(DataSection(root=tiny_dataset), seed=0)
-    scored = predict(open_classifier(tiny_run.best), dataset, "val")
+    scored = predict_split(open_classifier(tiny_run.best), dataset, "val")
     expected = dict(zip(scored.paths, scored.predicted.tolist(), strict=True))
     confidences = dict(zip(scored.paths, scored.confidences.tolist(), strict=True))
     for model in (tiny_run.root, tiny_run.best, tiny_run.onnx):

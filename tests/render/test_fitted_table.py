@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from clf_cli.render.fitted import Column, FittedTable, Row
+from clf_cli.render.fitted_table import Column, FittedTable, Row
 
 COLUMNS = (Column("name"), Column("first", right=True, rank=2), Column("last", right=True, rank=1), Column("x", rank=3))
 ROWS = (Row(("a", "1.0", "2.0", "y")), Row(("[b]\n", "10.0", "", "y" * 20), bold=True, ends_section=True))

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from clf_cli.engine.run_facts import (
+from clf_cli.engine.stored_reports import (
     CalibrationFacts,
     DataFacts,
     ExportFacts,

@@ -1,4 +1,4 @@
-"""What a classifier says of every image of a split."""
+"""What a classifier says of every labelled image of a split."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,7 +17,7 @@ from clf_cli.values.preprocess import preprocess_image
 from clf_cli.values.progress import Progress, silent
 
 
-def predict(
+def predict_split(
     classifier: Classifier, dataset: Dataset, split: str, workers: int = 1, progress: Progress = silent
 ) -> Predictions:
     """Logits of the split's images in their order, in the batches that validation during training sees.

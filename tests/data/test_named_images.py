@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.data.named import images_named, natural
+from clf_cli.data.named_images import images_named, natural
 
 linux = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX file names")
 

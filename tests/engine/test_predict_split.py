@@ -9,7 +9,7 @@ from PIL import Image
 
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.images import open_image
-from clf_cli.engine.predict import predict
+from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import DataError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.sections import DataSection
@@ -53,7 +53,7 @@ def classifier(logits: Means, labels: tuple[str, ...] = ("a", "b", "c")) -> Clas
 def test_every_image_is_predicted_in_order_whatever_decodes(dataset, workers):
     means = Means()
 
-    predictions = predict(classifier(means), dataset, "val", workers)
+    predictions = predict_split(classifier(means), dataset, "val", workers)
 
     expected = [preprocess_image(open_image(dataset.root / path), INPUT) for path in predictions.paths]
     assert predictions.paths == tuple(sample.path for sample in dataset.split("val"))
@@ -65,7 +65,7 @@ def test_every_image_is_predicted_in_order_whatever_decodes(dataset, workers):
 
 @pytest.mark.parametrize("labels", [("a", "b", "c"), ("b", "c", "a")])
 def test_targets_follow_the_models_order_of_classes(dataset, labels):
-    predictions = predict(classifier(Means(), labels), dataset, "val")
+    predictions = predict_split(classifier(Means(), labels), dataset, "val")
 
     names = [sample.label for sample in dataset.split("val")]
     assert predictions.labels == Labels(labels)
@@ -73,7 +73,7 @@ def test_targets_follow_the_models_order_of_classes(dataset, labels):
 
 
 def test_all_is_every_split(dataset):
-    assert len(predict(classifier(Means()), dataset, "all")) == 2 * sum(COUNTS.values())
+    assert len(predict_split(classifier(Means()), dataset, "all")) == 2 * sum(COUNTS.values())
 
 
 def test_progress_reaches_its_total(dataset):
@@ -84,7 +84,7 @@ def test_progress_reaches_its_total(dataset):
         totals.append(total)
         yield steps.append
 
-    predict(classifier(Means()), dataset, "val", progress=progress)
+    predict_split(classifier(Means()), dataset, "val", progress=progress)
 
     assert totals == [100] == [sum(steps)]
 
@@ -95,7 +95,7 @@ def test_files_that_vanished_or_broke_are_all_listed_and_nothing_is_returned(dat
     (dataset.root / broken).write_bytes(b"no image")
 
     with pytest.raises(DataError, match="2 images") as caught:
-        predict(classifier(Means()), dataset, "val")
+        predict_split(classifier(Means()), dataset, "val")
 
     assert gone in caught.value.message
     assert broken in caught.value.message
@@ -108,7 +108,7 @@ def test_skipped_files_are_reported_and_in_no_denominator(dataset):
     (dataset.root / bad).write_bytes(b"no image")
     section = DataSection(root=dataset.root, scan_cache=False, on_bad_image="skip")
 
-    predictions = predict(classifier(Means()), load_dataset(section, seed=0), "val")
+    predictions = predict_split(classifier(Means()), load_dataset(section, seed=0), "val")
 
     assert len(predictions) == 99
     assert [file.path for file in predictions.skipped] == [bad]
@@ -116,10 +116,10 @@ def test_skipped_files_are_reported_and_in_no_denominator(dataset):
 
 def test_classes_that_the_model_lacks_are_named(dataset):
     with pytest.raises(DataError, match="does not know this class of the data: b") as caught:
-        predict(classifier(Means(), ("a", "c")), dataset, "val")
+        predict_split(classifier(Means(), ("a", "c")), dataset, "val")
     assert caught.value.exit_code == 3
 
 
 def test_a_split_without_images_is_an_error(dataset):
     with pytest.raises(DataError, match="no images in the split test"):
-        predict(classifier(Means()), dataset, "test")
+        predict_split(classifier(Means()), dataset, "test")
