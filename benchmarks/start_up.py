@@ -39,7 +39,7 @@ def cpu_seconds(command: list[str], folder: Path) -> float:
 
 def cases(folder: Path) -> dict[str, list[str]]:
     """What is measured, by name."""
-    image = next((folder / "set" / "val").rglob("*.*")).relative_to(folder).as_posix()
+    image = sorted((folder / "set").rglob("*.jpg"))[0].relative_to(folder).as_posix()
     names = [name for name, _, _ in COMMAND_TABLE]
     onnx, checkpoint = "runs/tiny/export/model.onnx", "runs/tiny/checkpoints/best.ckpt"
     found = {"clf --help": ["--help"]}
