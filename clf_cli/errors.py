@@ -58,3 +58,9 @@ class TerminatedRunError(ClfError):
     """SIGTERM, after a resumable checkpoint was saved."""
 
     exit_code = 143
+
+
+def first_line(error: BaseException) -> str:
+    """Of the message; the name of the type where there is none."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]

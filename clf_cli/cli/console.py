@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from clf_cli.values.progress import Advance, silent
 
 if TYPE_CHECKING:  # it imports numpy, which --help does without
     from clf_cli.training.watcher import Watcher
-    from clf_cli.values.report import Report
+    from clf_cli.values.report import FindingJson, Report
 
 WIDE = 200  # columns of tables that go into a file or a pipe
 _log = logging.getLogger("clf_cli")
@@ -52,6 +52,18 @@ def say(text: str) -> None:
 def warn(text: str) -> None:
     """A line that --quiet shows too."""
     _log.warning("%s", text)
+
+
+def warn_of(findings: "Iterable[FindingJson]") -> None:
+    """Each finding of a report as a line that --quiet shows too."""
+    for finding in findings:
+        reason = finding["reason"]
+        warn(f"{finding['path']}: {reason}." if finding["path"] else sentence(reason))
+
+
+def sentence(text: str) -> str:
+    """With a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def publish(report: "Report", as_json: bool, view: str = "table") -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clf_cli.cli.console import progress, say
+from clf_cli.cli.console import progress, say, warn_of
 from clf_cli.cli.paired import scored_pair
 from clf_cli.cli.places import stem_for, stem_in
 from clf_cli.cli.scored import Scored, opened, scored
@@ -23,7 +23,7 @@ from clf_cli.settings.resolved import Resolved, left_aside
 from clf_cli.settings.root import Settings, settings_of
 from clf_cli.settings.sections import AugmentSection
 from clf_cli.values.preprocess import Preprocess
-from clf_cli.values.report import DataRef, Report
+from clf_cli.values.report import Report
 
 if TYPE_CHECKING:  # matplotlib, which is loaded where a picture is drawn
     from matplotlib.figure import Figure
@@ -88,7 +88,9 @@ def flips_gallery(resolved: Resolved, place: Place, other: Path, count: int | No
     named = other.as_posix(), theirs.classifier.ref
     result = flips(ours.predictions, theirs.predictions, named, shown, _choice_seed(resolved))
     both = ((model.as_posix(), ours.classifier), (other.as_posix(), theirs.classifier))
-    report = Report(result, ours.classifier.ref, ours.data, pair_findings(both, ours.data.fingerprint))
+    findings = pair_findings(both, ours.data.fingerprint)
+    warn_of(findings)
+    report = Report(result, ours.classifier.ref, ours.data, findings)
 
     def figure() -> "Figure":
         from clf_cli.render.flips import figure as draw
@@ -113,8 +115,7 @@ def augmented_gallery(resolved: Resolved, place: Place, count: int | None) -> Ga
     result = augmented(dataset, section, seed, count or AUGMENTED_COUNT)
     for note in result.augment.notes:
         say(note)
-    images, skipped = len(dataset.split("train")), len(dataset.skipped_in("train"))
-    data = DataRef(dataset.root.as_posix(), dataset.split_name("train"), dataset.fingerprint, images, skipped)
+    data = dataset.ref("train")
 
     def figure() -> "Figure":
         from clf_cli.render.augmented import figure as draw

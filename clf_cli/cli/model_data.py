@@ -1,6 +1,6 @@
 """The images that a command on a model looks at: those of --data, else those that its run was trained with."""
 
-from clf_cli.cli.console import progress, say
+from clf_cli.cli.console import progress, say, sentence
 from clf_cli.data.dataset import Dataset, load_run_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.errors import DataError
@@ -45,7 +45,7 @@ def model_data_if_there(resolved: Resolved, classifier: Classifier) -> Dataset |
 def say_model_notes(resolved: Resolved, classifier: Classifier) -> None:
     """Which settings are not used because the model decides them, and what is to know about its weights."""
     for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in classifier.findings)):
-        say(f"{line[:1].upper()}{line[1:]}")
+        say(sentence(line))
 
 
 def fixed_by(classifier: Classifier) -> dict[str, object]:

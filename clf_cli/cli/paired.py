@@ -13,7 +13,6 @@ from clf_cli.errors import UsageError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.labels import Labels
-from clf_cli.values.report import DataRef
 
 
 def scored_pair(resolved: Resolved, a: Path, b: Path, split: str) -> tuple[Scored, Scored]:
@@ -32,13 +31,7 @@ def scored_pair(resolved: Resolved, a: Path, b: Path, split: str) -> tuple[Score
             say(f"{dataset.root} is not what {name}, {path}, was trained on.")
     workers = scan_threads(resolved.settings.compute.workers)
     both = predict_both(first, second, dataset, split, workers, progress)
-    data = DataRef(
-        path=dataset.root.as_posix(),
-        split=dataset.split_name(split),
-        fingerprint=dataset.fingerprint,
-        images=len(both[0]),
-        skipped=len(both[0].skipped),
-    )
+    data = dataset.ref(split)
     return Scored(first, dataset, both[0], data), Scored(second, dataset, both[1], data)
 
 

@@ -65,11 +65,4 @@ def scored_on(resolved: Resolved, classifier: Classifier, dataset: Dataset, spli
     """What an opened model says of every image of a split. Raises DataError (exit 3)."""
     workers = scan_threads(resolved.settings.compute.workers)
     predictions = predict_split(classifier, dataset, split, workers, progress)
-    data = DataRef(
-        path=dataset.root.as_posix(),
-        split=dataset.split_name(split),
-        fingerprint=dataset.fingerprint,
-        images=len(predictions),
-        skipped=len(predictions.skipped),
-    )
-    return Scored(classifier, dataset, predictions, data)
+    return Scored(classifier, dataset, predictions, dataset.ref(split))

@@ -18,6 +18,7 @@ from clf_cli.settings.sections import DataSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Skipped
 from clf_cli.values.progress import Progress, silent
+from clf_cli.values.report import DataRef
 from clf_cli.values.run_dir import RunDir
 
 NO_DATA_HINT = "Name the data with --data DIR, CLF_DATA__ROOT=DIR, or root under [data] in clf.toml."
@@ -48,6 +49,11 @@ class Dataset:
     def split_name(self, name: str) -> str:
         """The split that `split(name)` really gives: all, for data that are scored whole."""
         return WHOLE if any(sample.split == WHOLE for sample in self.samples) else name
+
+    def ref(self, split: str) -> DataRef:
+        """How reports name the images of `split(split)`."""
+        images, skipped = len(self.split(split)), len(self.skipped_in(split))
+        return DataRef(self.root.as_posix(), self.split_name(split), self.fingerprint, images, skipped)
 
     def need(self, split: str) -> tuple[Sample, ...]:
         """`split(split)`; raises DataError (exit 3) when it has no images."""

@@ -14,7 +14,6 @@ from PIL import Image
 from clf_cli.values.preprocess import Preprocess
 
 Matrix = npt.NDArray[np.float64]  # (3, 3) homogeneous
-IDENTITY: Matrix = np.eye(3)
 _MARGIN = 1  # pixels around the warped area that bilinear sampling touches
 _REDUCING_GAP = 2.0  # lets Pillow shrink large photographs by whole factors first
 

@@ -25,6 +25,7 @@ from clf_cli.settings.sections import AugmentSection
 from clf_cli.values.contract import Score
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.progress import Advance, Progress
+from clf_cli.values.report import FindingJson, finding
 from clf_cli.values.run_dir import RunDir, name_in_run, run_of
 
 
@@ -198,11 +199,11 @@ def classifier_at(averaged: Averaged, path: Path) -> Classifier:
     return replace(averaged.classifier, path=path, run=run_of(path))
 
 
-def strangers(inputs: Sequence[Checkpoint]) -> tuple[dict[str, Any], ...]:
+def strangers(inputs: Sequence[Checkpoint]) -> tuple[FindingJson, ...]:
     """A finding for each input that was trained on other images, or another split of them, than the first."""
     reason = "trained on other data or another split than the first: it may have learnt from images that score the mean"
     return tuple(
-        {"category": "data", "severity": "warning", "path": item.path.as_posix(), "reason": reason}
+        finding("data", reason, item.path.as_posix())
         for item in inputs
         if item.data_fingerprint != inputs[0].data_fingerprint
     )

@@ -13,6 +13,7 @@ from clf_cli.engine.thresholds import ABOVE, Basis, Thresholds, fit_thresholds
 from clf_cli.errors import ModelError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray, Predictions
+from clf_cli.values.report import FindingJson, finding
 
 FEW = 2  # images per class; with fewer the numbers are rough
 NAN = float("nan")
@@ -104,7 +105,7 @@ class CalibrationResult:
     reliability_before: Reliability
     reliability_after: Reliability
     model_digest: str | None = None  # of the file that answered
-    findings: tuple[dict[str, Any], ...] = ()
+    findings: tuple[FindingJson, ...] = ()
 
     @property
     def images(self) -> int:
@@ -168,7 +169,8 @@ def calibrate(
         reliability_after=reliability(fitted.confidences, predictions.correct),
         model_digest=digest,
     )
-    return replace(result, findings=tuple(_finding(reason) for reason in _remarks(result, predictions, seen)))
+    remarks = _remarks(result, predictions, seen)
+    return replace(result, findings=tuple(finding("calibration", reason) for reason in remarks))
 
 
 def reliability(confidences: Vector, correct: Bools) -> Reliability:
@@ -262,10 +264,6 @@ def _remarks(result: CalibrationResult, predictions: Predictions, seen: bool) ->
         wanted = f"{ABOVE} answers with a precision of {result.target_precision:g}"
         lines.append(f"no threshold lets {wanted} through: with these thresholds nothing is answered")
     return lines
-
-
-def _finding(reason: str) -> dict[str, Any]:
-    return {"category": "calibration", "severity": "warning", "path": "", "reason": reason}
 
 
 def _part(predictions: Predictions, chosen: Bools) -> Predictions:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from clf_cli.engine.history import HistoryResult, history
 from clf_cli.engine.run_files import RunFiles, mixed, read_run
 from clf_cli.errors import ModelError
-from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Report
+from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Report
 from clf_cli.values.run_dir import RunDir
 
 
@@ -59,7 +59,7 @@ class HistoriesResult:
         return tuple(dict.fromkeys((course.data, course.data_fingerprint) for course in self.runs))
 
     @property
-    def findings(self) -> tuple[dict[str, Any], ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         return mixed(self.data_sets, "data sets")
 
     def to_result(self) -> dict[str, Any]:

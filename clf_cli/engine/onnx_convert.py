@@ -14,7 +14,7 @@ from torch import nn
 
 from clf_cli import __version__
 from clf_cli.engine.onnx_graph import BATCH_AXIS, GraphFacts, graph_facts, graph_problems
-from clf_cli.errors import ClfError, ExportError
+from clf_cli.errors import ClfError, ExportError, first_line
 from clf_cli.values.contract import Contract
 
 
@@ -33,8 +33,9 @@ def write_onnx(network: nn.Module, contract: Contract, opset: int, path: Path) -
     except (ClfError, MemoryError, OSError):
         raise
     except Exception as error:  # the exporter raises whatever its passes raise
+        reason = f"{type(error).__name__}: {first_line(_innermost(error))}"
         raise ExportError(
-            f"{contract.arch} cannot be exported at opset {opset}: {type(error).__name__}: {_first_line(error)}",
+            f"{contract.arch} cannot be exported at opset {opset}: {reason}",
             "Try another --opset; the checkpoint is untouched.",
         ) from error
     if facts.opset != opset:
@@ -110,9 +111,8 @@ def strip_foreign_metadata(source: Path, target: Path, metadata: dict[str, str])
     onnx.save(model, target)
 
 
-def _first_line(error: Exception) -> str:
-    """The innermost cause in one line: the outer ones only say that a pass failed."""
-    cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    return (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+def _innermost(error: BaseException) -> BaseException:
+    """The cause; the errors around it only say that a pass failed."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

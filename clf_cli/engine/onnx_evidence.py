@@ -17,7 +17,6 @@ from clf_cli.settings.sections import ValidateSection
 from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.preprocess import preprocess_image
 from clf_cli.values.progress import Progress, silent
-from clf_cli.values.report import DataRef
 from clf_cli.values.run_dir import RunDir
 
 
@@ -78,8 +77,7 @@ def validate_onnx(
         same_data=onnx.score is not None and onnx.score.split == name and dataset.fingerprint == onnx.data_fingerprint,
         inputs=np.stack([preprocess_image(open_image(dataset.root / path), judge.preprocess) for path in few]),
     )
-    about = DataRef(dataset.root.as_posix(), name, dataset.fingerprint, len(answers), len(answers.skipped))
-    return replace(check_onnx(onnx, evidence, gates), data=about)
+    return replace(check_onnx(onnx, evidence, gates), data=dataset.ref(split))
 
 
 def same_classes(onnx: Classifier, reference: Classifier | None) -> bool:

@@ -15,7 +15,7 @@ from clf_cli.errors import ModelError
 from clf_cli.models.onnx import check_graph, contract_of, open_session
 from clf_cli.values.contract import Contract
 from clf_cli.values.layer import Layer, layer_types
-from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Report
+from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Report, finding
 from clf_cli.values.run_dir import name_in_run
 
 
@@ -49,7 +49,7 @@ class OnnxInfoResult:
     used: tuple[str, ...]  # those that clf runs the file with; empty when it cannot be opened
     contract: Contract | None
     metadata: tuple[str, ...]  # keys
-    findings: tuple[dict[str, Any], ...]
+    findings: tuple[FindingJson, ...]
 
     @property
     def report(self) -> Report:
@@ -101,7 +101,7 @@ def onnx_info(path: Path) -> OnnxInfoResult:
         used=() if session is None else tuple(session.get_providers()),
         contract=contract,
         metadata=tuple(entry.key for entry in model.metadata_props),
-        findings=(*unscored, *(_finding(reason) for reason in reasons)),
+        findings=(*unscored, *(finding("onnx", reason) for reason in reasons)),
     )
 
 
@@ -144,10 +144,6 @@ def _contract(path: Path, session: ort.InferenceSession, reasons: list[str]) -> 
 
 def _ref(path: Path, contract: Contract) -> ModelRef:
     return ModelRef(name_in_run(path), contract.arch, contract.weights, contract.run_id)
-
-
-def _finding(reason: str) -> dict[str, Any]:
-    return {"category": "onnx", "severity": "warning", "path": "", "reason": reason}
 
 
 def _size(path: Path) -> int | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions, Skipped
 from clf_cli.values.progress import Progress, silent
+from clf_cli.values.report import FindingJson, finding
 
 
 def answerable(dataset: Dataset, labels: Labels, policy: Literal["error", "skip"], owner: str) -> Dataset:
@@ -49,12 +50,12 @@ def predict_both(
     )
 
 
-def pair_findings(named: Sequence[tuple[str, Classifier]], fingerprint: str) -> tuple[dict[str, Any], ...]:
+def pair_findings(named: Sequence[tuple[str, Classifier]], fingerprint: str) -> tuple[FindingJson, ...]:
     """What the report on each model would say, with its name, and a warning where only one learnt from these data."""
-    found = [{**finding, "path": name} for name, classifier in named for finding in classifier.findings]
+    found = [{**own, "path": name} for name, classifier in named for own in classifier.findings]
     trained_on = [classifier.data_fingerprint for _, classifier in named]
     for (name, _), own in zip(named, trained_on, strict=True):
         if fingerprint in trained_on and own not in (None, fingerprint):
             reason = "trained on other data or splits than the other model: it may have learnt from these very images"
-            found.append({"category": "data", "severity": "warning", "path": name, "reason": reason})
+            found.append(finding("data", reason, name))
     return tuple(found)

@@ -19,7 +19,6 @@ from clf_cli.engine.stored_reports import (
     CalibrationFacts,
     DataFacts,
     ExportFacts,
-    Finding,
     ModelFacts,
     Scores,
     TrainFacts,
@@ -30,7 +29,7 @@ from clf_cli.settings.root import Settings
 from clf_cli.settings.sources import StoredSetting, stored_settings
 from clf_cli.values.contract import Contract
 from clf_cli.values.predictions import Predictions
-from clf_cli.values.report import NEVER_VALIDATED
+from clf_cli.values.report import NEVER_VALIDATED, FindingJson, finding
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import RunRecord
 
@@ -112,15 +111,15 @@ class ReportPage:
         return tuple(name for name, has in there.items() if has)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         """What a reader of the numbers has to know: of the weights, of the export, then of the data."""
         found = [] if self.record.validated else list(NEVER_VALIDATED)
         if self.train is not None and self.train.export_error:
-            found.append(_finding("export", "error", self.train.export_error))
+            found.append(finding("export", self.train.export_error, severity="error"))
         if self.export is not None:
-            found += [_finding("export", "error", reason) for reason in self.export.reasons]
+            found += [finding("export", reason, severity="error") for reason in self.export.reasons]
         if self.mistakes.note:
-            found.append(_finding("pictures", "info", self.mistakes.note))
+            found.append(finding("pictures", self.mistakes.note, severity="info"))
         return (*found, *(self.data.findings if self.data is not None else ()))
 
     @property
@@ -234,7 +233,3 @@ def _log(run: RunDir) -> tuple[str, ...]:
     if not run.log.is_file():
         return ()
     return tuple(run.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:])
-
-
-def _finding(category: str, severity: str, reason: str) -> Finding:
-    return {"category": category, "severity": severity, "path": "", "reason": reason}

@@ -6,13 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from clf_cli.engine.history import read_metrics_csv
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.root import Settings
-from clf_cli.values.report import Weights
+from clf_cli.values.report import FindingJson, Weights, finding
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 from clf_cli.values.run_record import RunRecord, read_record
 
@@ -77,11 +76,10 @@ def short(fingerprint: str) -> str:
     return fingerprint.rpartition(":")[2][:8]
 
 
-def mixed(values: Collection[object], what: str) -> tuple[dict[str, Any], ...]:
+def mixed(values: Collection[object], what: str) -> tuple[FindingJson, ...]:
     """The finding that scores which do not compare stand side by side; none where they do."""
     reason = f"scores of {len(values)} {what} are in one list"
-    finding = {"category": "mixed", "severity": "warning", "path": "", "reason": reason}
-    return (finding,) if len(values) > 1 else ()
+    return (finding("mixed", reason),) if len(values) > 1 else ()
 
 
 def _require_run(run: RunDir) -> None:

@@ -10,6 +10,7 @@ from clf_cli.engine.history import best_epoch
 from clf_cli.engine.run_files import RunFiles, mixed, read_run
 from clf_cli.engine.stored_reports import read_stored
 from clf_cli.errors import ModelError
+from clf_cli.values.report import FindingJson, finding
 from clf_cli.values.run_dir import RunDir
 
 DEPTH = 3  # folders below the one that is named
@@ -73,13 +74,9 @@ class RunsResult:
         return tuple(dict.fromkeys(row.metric for row in self.matching if row.score is not None and row.metric))
 
     @property
-    def findings(self) -> tuple[dict[str, Any], ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         """What is wrong with the list: runs that cannot be read, scores that do not compare."""
-        broken = (
-            {"category": BROKEN, "severity": "warning", "path": row.run, "reason": row.error}
-            for row in self.rows
-            if row.error is not None
-        )
+        broken = (finding(BROKEN, row.error, row.run) for row in self.rows if row.error is not None)
         return (*broken, *mixed(self.data_sets, "data sets"), *mixed(self.metrics, "metrics"))
 
     def to_result(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from clf_cli.data.samples import Finding
 from clf_cli.settings.sections import OptimSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
-from clf_cli.values.report import DataRef, Report
+from clf_cli.values.report import Report
 
 Vector = npt.NDArray[np.float64]
 NAN = float("nan")
@@ -101,9 +101,7 @@ def sampler_report(dataset: Dataset, optim: OptimSection, seed: int, epoch: int)
     targets = targets_of(rows, labels)
     draws = epoch_draws(targets, len(labels), optim, seed, epoch)
     result = sampler_result(draws, labels, loss_weights(targets, len(labels), optim))
-    skipped = len(dataset.skipped_in("train"))
-    data = DataRef(dataset.root.as_posix(), "train", dataset.fingerprint, len(rows), skipped)
-    return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
+    return Report(result, data=dataset.ref("train"), findings=tuple(finding.to_json() for finding in result.findings))
 
 
 def epoch_draws(targets: IntArray, classes: int, optim: OptimSection, seed: int, epoch: int) -> Draws:

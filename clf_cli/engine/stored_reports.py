@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 from clf_cli.errors import ModelError
 from clf_cli.values.contract import Contract
-from clf_cli.values.report import DataRef, ModelRef
+from clf_cli.values.report import DataRef, FindingJson, ModelRef
 
 T = TypeVar("T")
-Finding = dict[str, Any]  # of a report: category, severity, path, reason
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Scores:
     values: Mapping[str, float]  # by metric name without the split: acc_top1, loss, ...; undefined is NaN
     intervals: Mapping[str, tuple[float, float]]
     per_class: Mapping[str, ClassScores]  # by class name, in label order
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingJson, ...]
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> "Scores":
@@ -81,7 +80,7 @@ class DataFacts:
     formats: Mapping[str, int]
     rotated: int
     duplicates: int
-    findings: tuple[Finding, ...]
+    findings: tuple[FindingJson, ...]
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> "DataFacts":

@@ -1,6 +1,5 @@
 """The pixels that reports show: images as the network sees them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.errors import DataError
-from clf_cli.values.contract import Contract
+from clf_cli.engine.stored_reports import contract_of, read_stored
+from clf_cli.errors import DataError, ModelError
 from clf_cli.values.preprocess import Preprocess, resize
 from clf_cli.values.run_dir import RunDir
 
@@ -31,8 +30,9 @@ def readable_image(root: Path, path: str) -> Image.Image:
 
 
 def kept_preprocess(run: RunDir) -> Preprocess | None:
-    """How the run's network sees an image, without opening it; None where the run kept no labels_mapping.json."""
+    """How the run's network sees an image, without opening it; None where its labels_mapping.json does not say."""
     try:
-        return Contract.from_json(json.loads(run.labels_mapping.read_text(encoding="utf-8"))["contract"]).preprocess
-    except (OSError, KeyError, TypeError, ValueError):
+        contract = read_stored(run.labels_mapping, contract_of)
+    except ModelError:
         return None
+    return None if contract is None else contract.preprocess

@@ -11,10 +11,9 @@ from timm.layers.config import set_fused_attn, use_fused_attn
 from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import Tensor, nn
 
-from clf_cli.errors import ModelError, UsageError
+from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.pretrained import fetch_pretrained
-from clf_cli.models.torch_files import first_line
 from clf_cli.models.weights import Create, fill_from_file, head_keys
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels

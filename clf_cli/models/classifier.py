@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clf_cli.errors import ModelError
 from clf_cli.models.compute import Compute
@@ -11,7 +10,7 @@ from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import Preprocess
-from clf_cli.values.report import NEVER_VALIDATED, ModelRef, Weights
+from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Weights
 from clf_cli.values.run_dir import RunDir, name_in_run, newest_runs
 from clf_cli.values.run_record import read_record
 
@@ -36,7 +35,7 @@ class Classifier:
     thresholds: tuple[float | None, ...] | None = None  # (C,) of the contract; None for a class: never answer with it
 
     @property
-    def findings(self) -> tuple[dict[str, Any], ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         """What every report on the model says of its weights."""
         return NEVER_VALIDATED if self.score is None else ()
 

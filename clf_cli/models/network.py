@@ -4,13 +4,12 @@ from pathlib import Path
 
 from torch import nn
 
-from clf_cli.errors import ModelError, UsageError
+from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.build import build_network
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.compute import Compute, apply
 from clf_cli.models.exact import network_logits
-from clf_cli.models.torch_files import first_line
 from clf_cli.values.report import Weights
 from clf_cli.values.run_dir import run_of
 

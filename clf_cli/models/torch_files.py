@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from clf_cli.errors import ModelError
+from clf_cli.errors import ModelError, first_line
 from clf_cli.files import unwritable, write_atomic
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
@@ -96,11 +96,6 @@ def is_whole(path: Path) -> bool:
             return any(name.endswith("data.pkl") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return False
-
-
-def first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0]
 
 
 def _refusal(path: Path, what: str, error: pickle.UnpicklingError) -> ModelError:

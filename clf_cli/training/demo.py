@@ -118,6 +118,7 @@ def where_to_look(result: DemoResult) -> tuple[str, ...]:
         f"most frequent class gives {result.chance:.1%}. The ONNX file has val {result.check.accuracy:.1%}.",
         "",
         "Look at",
+        *((f"  {run.report_page.as_posix()}  the whole run as a page for a browser",) if result.train.page else ()),
         f"  {(epoch / 'samples.png').as_posix()}  what it says of some val images",
         f"  {(epoch / 'confusion.png').as_posix()}  which numbers it takes for which",
         f"  {run.history.as_posix()}  loss and accuracy of each epoch",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from clf_cli.training.schedule import StepPlan
 from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.report import FindingJson, finding
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ class Costs:
         return self.checkpoints_mb + self.export_mb + self.reports_mb
 
     @property
-    def findings(self) -> tuple[dict[str, Any], ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         if self.disk_mb <= self.free_mb:
             return ()
         reason = f"the run may write {self.disk_mb:,.0f} MB and {self.free_mb:,.0f} MB are free"
-        return ({"category": "disk", "severity": "warning", "path": "", "reason": reason},)
+        return (finding("disk", reason),)
 
 
 @dataclass(frozen=True)

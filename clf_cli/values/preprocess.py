@@ -74,13 +74,6 @@ def normalize(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDAr
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
 
 
-def denormalize(values: npt.NDArray[np.float32], preprocess: Preprocess) -> npt.NDArray[np.uint8]:
-    """The inverse of `normalize`, rounded: (..., 3, H, W) float32 to (..., H, W, 3) uint8."""
-    mean, std = np.array(preprocess.mean, np.float32), np.array(preprocess.std, np.float32)
-    pixels = (np.moveaxis(values, -3, -1) * std + mean) * np.float32(255.0)
-    return np.asarray(np.clip(np.rint(pixels), 0, 255), dtype=np.uint8)
-
-
 def preprocess_image(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.float32]:
     """The network's input (3, H, W) float32 for one RGB image."""
     return normalize(resize(image, preprocess), preprocess)

@@ -33,9 +33,15 @@ class DataRef:
     skipped: int
 
 
-NEVER_VALIDATED: tuple[dict[str, Any], ...] = (
-    {"category": "validation", "severity": "warning", "path": "", "reason": "these weights were never validated"},
-)
+FindingJson = dict[str, Any]
+
+
+def finding(category: str, reason: str, path: str = "", severity: str = "warning") -> FindingJson:
+    """What a reader of a report should know; `reason` begins small and ends without a full stop."""
+    return {"category": category, "severity": severity, "path": path, "reason": reason}
+
+
+NEVER_VALIDATED = (finding("validation", "these weights were never validated"),)
 
 
 class Result(Protocol):
@@ -53,7 +59,7 @@ class Report:
     result: Result
     model: ModelRef | None = None
     data: DataRef | None = None
-    findings: tuple[dict[str, Any], ...] = ()
+    findings: tuple[FindingJson, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -49,7 +49,7 @@ def test_an_image_is_decoded_once_where_both_preprocess_alike(dataset, monkeypat
         opened.append(arguments[1])
         return predict_split(*arguments, **options)
 
-    monkeypatch.setattr(paired, "predict", counted)
+    monkeypatch.setattr(paired, "predict_split", counted)
     predict_both(model(), model(seed=1), dataset, "val")
     assert len(opened) == 1
     predict_both(model(), model(size=12), dataset, "val")

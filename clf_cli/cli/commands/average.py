@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.completion import complete_model
-from clf_cli.cli.console import progress, publish, say, warn
+from clf_cli.cli.console import progress, publish, say, warn_of
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
@@ -58,8 +58,7 @@ def average(
     write_average(averaged, score, out)
     result = AverageResult(out.as_posix(), inputs, averaged.norm_layers, averaged.train_images, score, scores)
     findings = strangers(inputs)
-    for finding in findings:
-        warn(f"{finding['path']} was {finding['reason']}.")
+    warn_of(findings)
     publish(replace(found.report(result), findings=findings), as_json)
     say(f"Wrote {out}. Next: clf evaluate {out}")
 

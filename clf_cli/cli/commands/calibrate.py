@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say, warn
+from clf_cli.cli.console import progress, publish, say, warn_of
 from clf_cli.cli.options import JsonOption, ModelArgument, SplitOption, configured
 from clf_cli.cli.places import stem_for
 from clf_cli.settings.resolved import Resolved
@@ -50,8 +50,7 @@ def calibrate(
     report = found.report(result)
     report = replace(report, findings=(*report.findings, *result.findings))
     publish(report, as_json=as_json)
-    for finding in result.findings:
-        warn(f"{finding['reason'][:1].upper()}{finding['reason'][1:]}.")
+    warn_of(result.findings)
     stem = stem_for(resolved, None, model, "calibration", split)
     if stem is None and out is not None:
         stem = out.with_name(f"{out.stem}.calibration")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.completion import complete_model
-from clf_cli.cli.console import publish, say
+from clf_cli.cli.console import publish, say, warn_of
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.cli.places import stem_in
 from clf_cli.settings.resolved import Resolved
@@ -65,6 +65,7 @@ def compare(
     findings = pair_findings(named, first.data.fingerprint)
     report = Report(result, second.classifier.ref, second.data, findings)
     publish(report, as_json=as_json)
+    warn_of(findings)
     if stem is not None:
         from clf_cli.render.compare_files import write_compare
 

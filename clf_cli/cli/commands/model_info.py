@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clf_cli.cli.completion import complete_model_or_arch
-from clf_cli.cli.console import publish, say, warn
+from clf_cli.cli.console import publish, say, warn_of
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.archs import arch_names, similar_archs
@@ -86,6 +86,5 @@ def _of_model(resolved: Resolved, path: Path) -> "Report":
         report, preprocess = checkpoint_info(file)
     for line in left_aside(resolved, {"model.image_size": preprocess.width} if preprocess else {}):
         say(line)
-    for finding in report.findings:
-        warn(f"{finding['reason'][:1].upper()}{finding['reason'][1:]}")
+    warn_of(report.findings)
     return report

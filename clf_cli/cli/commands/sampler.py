@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say, warn
+from clf_cli.cli.console import progress, publish, say, warn_of
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.cli.places import stem_in
 from clf_cli.errors import UsageError
@@ -32,8 +32,7 @@ def sampler(settings: Settings, epoch: EpochOption = 1, out: OutOption = None, a
     stem = None if out is None else stem_in(out, "sampler")
     report = _drawn(settings, epoch)
     publish(report, as_json=as_json)
-    for finding in report.findings:
-        warn(f"{finding['reason'][:1].upper()}{finding['reason'][1:]}.")
+    warn_of(report.findings)
     if stem is not None:
         from clf_cli.render.sampler_files import write_sampler
 

@@ -6,8 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from clf_cli.errors import RunError
-from clf_cli.models.torch_files import first_line
+from clf_cli.errors import RunError, first_line
 from clf_cli.settings.root import settings_of
 from clf_cli.training.start import Start
 from clf_cli.training.trackers.tracker import Ending, Plain, TrackedRun, Tracker

@@ -76,6 +76,13 @@ def test_the_table_comes_before_the_answer_of_the_gates(clf, tmp_path, tiny_data
     assert "The answers are identical" in same.stdout
 
 
+def test_a_model_that_may_have_learnt_from_the_images_is_said_beside_the_table(clf, tiny_run, tmp_path):
+    other = other_model(tmp_path / "other.onnx", data_fingerprint="sha256:other")
+    done = clf("compare", tiny_run.onnx, other, "-q")
+    assert done.code == 0, done.stderr
+    assert f"Warning: {other.as_posix()}: trained on other data or splits than the other model" in done.stderr
+
+
 def test_a_limit_can_stand_in_a_settings_file(clf, tmp_path, tiny_dataset, monkeypatch):
     blue, red = always(tmp_path / "blue.onnx", "blue"), always(tmp_path / "red.onnx", "red")
     monkeypatch.setenv("CLF_COMPARE__PER_CLASS_MAX_ACCURACY_DROP", "0.2")
