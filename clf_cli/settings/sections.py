@@ -219,7 +219,7 @@ class CallbacksSection(Section):
     report: bool = Field(True, description="One HTML page of the whole run, at its end.")
     progress: bool = Field(True, description="Progress bar, or one line per epoch off a terminal.")
     pictures: Literal["auto", "every", "last"] = Field(
-        "auto", description="Pictures of each epoch: while cheap (under 2 % of the time), always, or at the end."
+        "auto", description="Pictures of each epoch: while cheap (under 1 % of the time), always, or at the end."
     )
 
 
