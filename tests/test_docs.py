@@ -236,3 +236,10 @@ def test_versions_agree():
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d{{2}}-\d{{2}}$", changelog, flags=re.MULTILINE)
     assert re.search(r"^## \[Unreleased\]$", changelog, flags=re.MULTILINE)
+
+
+def test_the_design_describes_the_result_of_every_kind_of_report():
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "clf_cli").rglob("*.py"))
+    kinds = set(re.findall(r'^    kind: ClassVar\[str\] = "(\w+)"$', sources, re.MULTILINE))
+    schemas = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("## 8. ")[2]
+    assert kinds == set(re.findall(r"^\| `(\w+)` \|", schemas, re.MULTILINE))
