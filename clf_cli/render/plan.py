@@ -8,10 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clf_cli.render.text import counted, scaled
+from clf_cli.render.text import counted, duration, scaled
 from clf_cli.training.plan import PlannedTraining, PlanResult
-
-MINUTE, HOUR = 60.0, 3600.0
 
 
 def table(result: PlanResult) -> RenderableType:
@@ -21,13 +19,6 @@ def table(result: PlanResult) -> RenderableType:
         grid.add_row(Text(name), Text(text))
     notes = [Text(f"Warning: {finding['reason']}.", style="yellow") for finding in result.costs.findings]
     return Group(grid, *notes, Text("Nothing was written. The same command without --dry-run starts the run."))
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3.4 h`."""
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < 2 * HOUR else f"{seconds / HOUR:.1f} h"
 
 
 def megabytes(value: float) -> str:

@@ -13,7 +13,7 @@ from clf_cli.engine.runs import BROKEN, RunRow, RunsResult
 from clf_cli.render.csv import csv_line
 from clf_cli.render.fitted_table import Column, FittedTable, Row
 from clf_cli.render.history import value_text
-from clf_cli.render.text import UNDEFINED, counted
+from clf_cli.render.text import UNDEFINED, counted, duration
 
 _COLUMNS = (
     Column("run"),
@@ -68,7 +68,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
         "" if row.epochs is None else f"{row.epochs}{planned}",
         row.weights or "",
         row.onnx or "",
-        "" if row.seconds is None else _duration(row.seconds),
+        "" if row.seconds is None else duration(row.seconds),
         _local(row.started),
     )
 
@@ -100,11 +100,3 @@ def _remarks(result: RunsResult) -> Iterable[str]:
 
 def _local(time: str | None) -> str:
     return "" if time is None else datetime.fromisoformat(time).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def _duration(seconds: float) -> str:
-    """`45 s`, `11 min`, `2 h 05 min`."""
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

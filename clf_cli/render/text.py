@@ -40,6 +40,14 @@ def scaled(count: int) -> str:
     return f"{count / 1e9:.2f} G" if count >= 1e9 else f"{count / 1e6:.1f} M"
 
 
+def duration(seconds: float) -> str:
+    """`4.2 s`, `45 s`, `11 min`, `2 h 05 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def named(names: tuple[str, ...], limit: int = 12) -> str:
     """`42: 0, 00, 1, …`: how many class names there are, and the first of them."""
     shown_names = [label(name, 20) for name in names[:limit]]

@@ -112,11 +112,6 @@ def test_narrow_terminals_get_fewer_columns():
         assert {"run", "status", "score"} <= set(cells(text)[0])
 
 
-def test_durations():
-    times = [cells(printed(result(row(seconds=s))))[0]["time"] for s in (4.4, 59.4, 60.0, 3599.0, 3600.0, 7260.0)]
-    assert times == ["4 s", "59 s", "1 min", "1 h 00 min", "1 h 00 min", "2 h 01 min"]
-
-
 def test_csv_has_the_keys_of_the_report():
     broken = RunRow("runs/b", "b", "broken", 'a "quoted", reason')
     shown = result(row(), broken, row("c"), limit=2)

@@ -1,6 +1,6 @@
 import pytest
 
-from clf_cli.render.text import counted, decimal, label, named, percent, scaled, shorten
+from clf_cli.render.text import counted, decimal, duration, label, named, percent, scaled, shorten
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,8 @@ def test_costs_are_scaled():
 def test_names_are_counted_and_the_first_are_shown():
     assert named(("", "[b]", "c")) == "3: (empty), [b], c"
     assert named(tuple(str(number) for number in range(1200)), 3) == "1,200: 0, 1, 2, …"
+
+
+def test_duration():
+    times = [duration(seconds) for seconds in (0.31, 4.4, 9.97, 45.2, 59.4, 59.6, 600, 3599, 7260)]
+    assert times == ["0.3 s", "4.4 s", "10 s", "45 s", "59 s", "1 min", "10 min", "1 h 00 min", "2 h 01 min"]
