@@ -6,11 +6,13 @@ from pathlib import Path
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
 from clf_cli.cli.scored import Scored, opened_model
+from clf_cli.data.checks import per_split
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.paired import answerable, predict_both
 from clf_cli.errors import UsageError
 from clf_cli.models.classifier import Classifier
+from clf_cli.render.text import counted
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.labels import Labels
 
@@ -25,7 +27,11 @@ def scored_pair(resolved: Resolved, a: Path, b: Path, split: str) -> tuple[Score
     dataset = _common_data(resolved, first, second)
     policy = resolved.settings.data.on_unknown_class
     for name, path, classifier in (("A", a, first), ("B", b, second)):
+        before = len(dataset.left_out)
         dataset = answerable(dataset, classifier.labels, policy, f"{name}, {path}")
+        if lost := dataset.left_out[before:]:
+            splits = ", ".join(f"{count:,} in {split}" for split, count in per_split(lost))
+            say(f"Left out, of classes that {name}, {path}, does not know: {counted(len(lost), 'image')} ({splits}).")
         trained_on = classifier.data_fingerprint
         if trained_on is not None and dataset.fingerprint != trained_on:
             say(f"{dataset.root} is not what {name}, {path}, was trained on.")

@@ -43,8 +43,9 @@ def _b(result: CompareResult) -> str:
 
 
 def _scores(result: CompareResult) -> Table:
-    images = sum(change.support for change in result.classes)
-    grid = Table(title=counted(images, "image"), title_justify="left")
+    predictions = result.a.metrics.predictions
+    left_out = f" · {counted(len(predictions.skipped), 'image')} left out" if predictions.skipped else ""
+    grid = Table(title=f"{counted(len(predictions), 'image')}{left_out}", title_justify="left")
     for name in ("", "A", "B", "B less A"):
         grid.add_column(name, justify="right" if name else "left")
     a, b, difference = result.a.metrics, result.b.metrics, result.difference

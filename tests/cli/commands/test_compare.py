@@ -133,6 +133,9 @@ class TestClasses:
         assert "--on-unknown-class skip" in done.stderr
         report = report_of(clf("compare", *pair, "--on-unknown-class", "skip", "--json"))
         assert (report["data"]["images"], report["data"]["skipped"]) == (16, 8)
+        shown = clf("compare", *pair, "--on-unknown-class", "skip")
+        assert "16 images · 8 images left out" in shown.stdout
+        assert f"Left out, of classes that {'A' if turned else 'B'}, {other}, does not know: " in shown.stderr
 
     def test_no_class_in_common(self, clf, tiny_run, tmp_path):
         other = other_model(tmp_path / "other.onnx", ("cat", "dog"))
