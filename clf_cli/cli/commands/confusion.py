@@ -69,6 +69,7 @@ def _stored(resolved: Resolved, model: Path, split: str, epoch: int) -> "tuple[R
     """What the run itself counted in the epoch; without images, where they are no longer at hand."""
     from clf_cli.engine.confusion import stored_confusion, stored_examples
     from clf_cli.engine.thumbnails import kept_preprocess, thumbnails
+    from clf_cli.values.run_record import read_record
 
     run = RunDir(model)
     if not run.run_json.is_file():
@@ -77,6 +78,7 @@ def _stored(resolved: Resolved, model: Path, split: str, epoch: int) -> "tuple[R
         raise UsageError(
             "A run keeps the counts of its own val split only.", "Leave --split and --data away, or --epoch."
         )
+    read_record(run)  # a run of a later clf may have kept something else under these names
     report, preprocess = stored_confusion(run, epoch), kept_preprocess(run)
     images = stored_examples(report)
     if preprocess is None or images is None:

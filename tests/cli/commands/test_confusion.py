@@ -165,6 +165,14 @@ def test_wrong_input_is_named(clf, run, arguments, code, says):
     assert "Traceback" not in finished.stderr
 
 
+def test_an_epoch_of_a_run_of_a_later_clf_is_exit_4(clf, run):
+    record = json.loads(run.run_json.read_text())
+    run.run_json.write_text(json.dumps(record | {"format_version": record["format_version"] + 1}))
+    finished = clf("confusion", run.root, "--epoch", "1")
+    assert (finished.code, finished.stdout) == (4, "")
+    assert "later clf" in finished.stderr
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"result": {"labels": ["a"], "counts": [[1, 2]]}}'])
 def test_a_kept_epoch_that_is_broken_is_exit_4(clf, run, content):
     path = run.epoch(1) / "confusion.json"
