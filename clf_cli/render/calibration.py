@@ -10,11 +10,21 @@ from rich.text import Text
 
 from clf_cli.engine.calibration import CalibrationResult, ClassCalibration, Quality, Reliability
 from clf_cli.render.figures import FAINT, INK, LINE, SKY, VERMILLION, font, new_figure, write_title
+from clf_cli.render.fitted_table import Column, FittedTable, Row
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
 SHOWN = 50  # classes; of more, those that lose the most answers
 NAMED = 8
 WIDTH, HEIGHT = 720.0, 430.0  # points
+_CLASS_COLUMNS = (
+    Column("class"),
+    Column("answers", right=True, rank=3),
+    Column("right", right=True, rank=4),
+    Column("threshold", right=True),
+    Column("answered", right=True, rank=1),
+    Column("right then", right=True, rank=2),
+    Column("set by", rank=5),
+)
 
 
 def table(result: CalibrationResult) -> RenderableType:
@@ -83,28 +93,26 @@ def _qualities(result: CalibrationResult) -> Table:
     return grid
 
 
-def _classes(result: CalibrationResult) -> Table:
+def _classes(result: CalibrationResult) -> RenderableType:
     chosen, title = list(result.classes), "Classes"
     if len(chosen) > SHOWN:
         chosen = sorted(chosen, key=lambda one: one.kept.images - one.answers.images)[:SHOWN]
         title = f"The {SHOWN} of {len(result.classes):,} classes that lose the most answers"
-    grid = Table(title=title, title_justify="left")
-    grid.add_column("class")
-    for name in ("answers", "right", "threshold", "answered", "right then"):
-        grid.add_column(name, justify="right")
-    grid.add_column("set by")
-    for one in chosen:
-        answers = one.answers.images
-        grid.add_row(
-            Text(label(one.label)),
-            f"{answers:,}",
-            percent(one.answers.precision),
-            decimal(one.threshold, 3) if one.basis != "never" else UNDEFINED,
-            percent(one.kept.coverage(answers)),
-            percent(one.kept.precision),
-            one.basis,
+    rows = [
+        Row(
+            (
+                label(one.label),
+                f"{one.answers.images:,}",
+                percent(one.answers.precision),
+                decimal(one.threshold, 3) if one.basis != "never" else UNDEFINED,
+                percent(one.kept.coverage(one.answers.images)),
+                percent(one.kept.precision),
+                one.basis,
+            )
         )
-    return grid
+        for one in chosen
+    ]
+    return Group(Text(title, "italic"), FittedTable(_CLASS_COLUMNS, rows))
 
 
 def _draw_bins(axes: Axes, name: str, bins: Reliability) -> None:

@@ -68,7 +68,10 @@ def test_many_classes_are_cut():
 
 
 def test_a_narrow_terminal(result):
-    assert max(map(len, text_of(result, 60).splitlines())) <= 60
+    shown = text_of(result, 60)
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "Too narrow for" in shown
+    assert "…" not in shown
 
 
 def test_the_picture(result, tmp_path):
