@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,24 @@ def calibrated(classifier: Classifier) -> tuple[Classifier, str | None]:
     file = classifier.run.report("calibration")
     if not file.is_file():
         return classifier, None
-    again = f"`clf calibrate {classifier.run.root}` makes it anew."
+    where, run = _from_here(file), _from_here(classifier.run.root)
+    again = f"`clf calibrate {shlex.quote(str(run))}` makes it anew."
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
         result = report["result"]
         same = report["model"] == asdict(classifier.ref) and result["model_digest"] == model_digest(classifier.path)
         if not same:
-            return classifier, f"{file} is of other weights and is not used. {again}"
+            return classifier, f"{where} is of other weights and is not used. {again}"
         temperature, thresholds = float(result["temperature"]), _thresholds(result, classifier)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return classifier, f"{file} cannot be read and is not used: {type(error).__name__} {error}. {again}"
-    return replace(classifier, temperature=temperature, thresholds=thresholds), f"Calibrated by {file}."
+        return classifier, f"{where} cannot be read and is not used: {type(error).__name__} {error}. {again}"
+    return replace(classifier, temperature=temperature, thresholds=thresholds), f"Calibrated by {where}."
+
+
+def _from_here(path: Path) -> Path:
+    """As a person in this folder would type it, where it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) and path != here else path
 
 
 def _thresholds(result: dict[str, Any], classifier: Classifier) -> tuple[float | None, ...]:
