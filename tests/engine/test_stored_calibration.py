@@ -47,6 +47,12 @@ def test_it_is_used_for_the_weights_that_it_was_made_for(run, classifier):
     assert "calibration.json" in note
 
 
+def test_it_is_named_as_it_would_be_typed_from_here(run, classifier, monkeypatch):
+    store(run, classifier)
+    monkeypatch.chdir(run.root.parent)
+    assert calibrated(classifier)[1] == "Calibrated by run/reports/calibration.json."
+
+
 def test_not_for_other_weights(run, classifier):
     store(run, classifier)
     for other in (
