@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
-from clf_cli.cli.scored import Scored, opened_model
+from clf_cli.cli.scored import Scored, opened_model, say_other_data
 from clf_cli.data.checks import per_split
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.scan import scan_threads
@@ -32,9 +32,7 @@ def scored_pair(resolved: Resolved, a: Path, b: Path, split: str) -> tuple[Score
         if lost := dataset.left_out[before:]:
             splits = ", ".join(f"{count:,} in {split}" for split, count in per_split(lost))
             say(f"Left out, of classes that {name}, {path}, does not know: {counted(len(lost), 'image')} ({splits}).")
-        trained_on = classifier.data_fingerprint
-        if trained_on is not None and dataset.fingerprint != trained_on:
-            say(f"{dataset.root} is not what {name}, {path}, was trained on.")
+        say_other_data(dataset, classifier, f"{name}, {path},")
     workers = scan_threads(resolved.settings.compute.workers)
     both = predict_both(first, second, dataset, split, workers, progress)
     data = dataset.ref(split)

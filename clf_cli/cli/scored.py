@@ -6,6 +6,7 @@ from pathlib import Path
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.samples import WHOLE
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import UsageError
@@ -49,10 +50,21 @@ def opened(resolved: Resolved, model: Path) -> tuple[Classifier, Dataset]:
         raise UsageError(
             f"{classifier.path} does not lie in a run, so its data are not known.", "Name images with --data DIR."
         )
-    trained_on = classifier.data_fingerprint
-    if trained_on is not None and dataset.fingerprint != trained_on:
-        say(f"{dataset.root} is not what the model was trained on: {dataset.fingerprint}, the model's is {trained_on}.")
+    say_other_data(dataset, classifier, "the model")
     return classifier, dataset
+
+
+def say_other_data(dataset: Dataset, classifier: Classifier, name: str) -> None:
+    """That the images are others than those of training; of data used whole, which have no splits to compare, that the
+    same may be among them."""
+    trained_on = classifier.data_fingerprint
+    if trained_on is None or dataset.fingerprint == trained_on:
+        return
+    differs = f"its fingerprint is {dataset.fingerprint}, that of the training data {trained_on}"
+    if dataset.split_name("val") == WHOLE:
+        say(f"{dataset.root} is used whole, so images that {name} was trained on may be among them: {differs}.")
+    else:
+        say(f"{dataset.root} is not what {name} was trained on: {differs}.")
 
 
 def scored(resolved: Resolved, model: Path, split: str) -> Scored:

@@ -133,6 +133,8 @@ def test_classes_that_the_data_lack_are_not_measured(clf, run, tiny_dataset):
     finished = clf("evaluate", run.root, "--data", "two")
     assert finished.code == 0
     assert "Not measured, no images: green" in finished.stdout
+    assert "used whole, so images that the model was trained on may be among them" in finished.stderr
+    assert "is not what" not in finished.stderr
     report = report_of(clf("evaluate", run.root, "--data", "two", "--json"))
     assert (report["data"]["split"], report["data"]["images"]) == ("all", 16)
     green = report["result"]["per_class"][1]
