@@ -1,5 +1,6 @@
 """The mean of several checkpoints' weights, with batch-norm statistics estimated again (`clf average`)."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ def read_inputs(paths: Sequence[Path]) -> tuple[Checkpoint, ...]:
     """The checkpoints that `paths` name; a run's folder stands for its top ones, in the order of their epochs.
 
     Raises ModelError (exit 4) for what is no checkpoint, or does not go with the first one; UsageError (exit 2) for a
-    single one.
+    single one, or the same weights twice.
     """
     files = [file for path in paths for file in _files(path)]
     if len(files) < 2:
@@ -89,6 +90,12 @@ def read_inputs(paths: Sequence[Path]) -> tuple[Checkpoint, ...]:
             raise ModelError(
                 f"{other.path} and {checkpoints[0].path} have no mean: {reason}.",
                 "Average checkpoints of one architecture, one list of classes and one preprocessing.",
+            )
+    for one, other in itertools.combinations(checkpoints, 2):
+        if _same_weights(one.state_dict, other.state_dict):
+            raise UsageError(
+                f"{one.path} and {other.path} hold the same weights, which would count twice in the mean.",
+                "Name each checkpoint once; a run's best.ckpt is one of its top three.",
             )
     return checkpoints
 
@@ -234,6 +241,10 @@ def _difference(first: Checkpoint, other: Checkpoint) -> str | None:
     if shapes != {name: tensor.shape for name, tensor in other.state_dict.items()}:
         return "their tensors have other names or shapes"
     return None
+
+
+def _same_weights(one: StateDict, other: StateDict) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 def _classes(first: Checkpoint, other: Checkpoint) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -47,6 +48,7 @@ def average(
     from clf_cli.engine.metrics import metrics
     from clf_cli.models.compute import resolve_compute
     from clf_cli.values.contract import Score
+    from clf_cli.values.run_dir import run_of
 
     inputs = read_inputs(checkpoints)
     _, dataset = opened(resolved, inputs[0].path)
@@ -60,7 +62,8 @@ def average(
     findings = strangers(inputs)
     warn_of(findings)
     publish(replace(found.report(result), findings=findings), as_json)
-    say(f"Wrote {out}. Next: clf evaluate {out}")
+    data = "" if run_of(out) else " --data DIR"
+    say(f"Wrote {out}. Next: clf evaluate {quote(str(out))}{data}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
