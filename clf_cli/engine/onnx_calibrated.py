@@ -1,6 +1,7 @@
 """A copy of an ONNX file that knows its calibration: the same graph and logits, another contract, golden samples."""
 
 import json
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,10 +47,12 @@ def copy_source(model: Path) -> Path:
     if source.suffix.lower() != ".onnx":
         raise UsageError(
             f"-o copies an ONNX file, and {file} is a checkpoint.",
-            f"Export it first: `clf export {model} -o FILE.onnx`, then calibrate that file.",
+            f"Export it first: `clf export {shlex.quote(str(model))} -o FILE.onnx`, then calibrate that file.",
         )
     if source != model and not source.is_file():
-        raise ModelError(f"{model} has no {source.relative_to(model)}.", f"Export it first: `clf export {model}`.")
+        raise ModelError(
+            f"{model} has no {source.relative_to(model)}.", f"Export it first: `clf export {shlex.quote(str(model))}`."
+        )
     return source
 
 

@@ -1,5 +1,6 @@
 """A run, a checkpoint or an ONNX file as one value: weights, preprocessing and labels together."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,9 @@ def _require_finished(run: RunDir) -> None:
         return
     ended = "is still training, or was killed" if status == "running" else f"ended early ({status})"
     there = next((file for file in (run.best, run.last, run.previous) if file.is_file()), None)
+    again = f"`clf train --resume {shlex.quote(str(run.root))}`"
     hint = (
-        f"To use them as they are, name a checkpoint, such as {there}; to go on: `clf train --resume {run.root}`."
+        f"To use them as they are, name a checkpoint, such as {there}; to go on: {again}."
         if there
         else f"It has no checkpoint yet. {newest_runs()}"
     )

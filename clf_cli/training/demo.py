@@ -88,7 +88,9 @@ def demo(recipe: Resolved, watcher: Watcher, progress: Progress, command: Sequen
     watcher.say(f"Steps 2 and 3 of 4: train {settings.model.arch} from scratch, and export the best weights.")
     trained = train(recipe, watcher, progress, command)
     if trained.onnx is None:
-        raise ExportError(trained.export_error or "Nothing was exported.", f"Try again with: clf export {trained.run}")
+        raise ExportError(
+            trained.export_error or "Nothing was exported.", f"Try again with: clf export {shlex.quote(trained.run)}"
+        )
     watcher.say("Step 4 of 4: predict the val images with the ONNX file and with the checkpoint, and compare.")
     check = checked(RunDir(Path(trained.run)), settings, progress)
     watcher.show(table(check))

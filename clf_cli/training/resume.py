@@ -14,7 +14,7 @@ from clf_cli.settings.root import Settings, settings_of
 from clf_cli.training.start import NothingToDo, Start
 from clf_cli.training.trackers.tracker import require_installed
 from clf_cli.values.progress import Progress
-from clf_cli.values.run_dir import RunDir, run_of
+from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 from clf_cli.values.run_record import read_record
 
 # Flags that may differ from the run's own: they change no number of the epochs to come, or say that they do.
@@ -71,7 +71,9 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
     """The run and the checkpoint to continue from: the file named, or the run's last, or its prev if last is broken."""
     run = run_of(path)
     if run is None:
-        raise ModelError(f"{path} is not a run of clf train, nor a file in one.", "Name a folder that holds run.json.")
+        raise ModelError(
+            f"{path} is not a run of clf train, nor a file in one.", f"Name a run's folder. {newest_runs()}"
+        )
     if path.is_file():
         return run, _resumable(read_checkpoint(path))
     candidates = [candidate for candidate in (run.last, run.previous) if candidate.is_file()]

@@ -16,6 +16,7 @@ from clf_cli.engine.model_info import model_info
 from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
 from clf_cli.files import sweep_leftovers, unwritable, write_json, write_text
 from clf_cli.models.compute import apply
+from clf_cli.render.text import scaled
 from clf_cli.training.feed import build_feed
 from clf_cli.training.finish import finish
 from clf_cli.training.fit import fit, publication_of, scored_weights, starting_network
@@ -105,7 +106,7 @@ def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
         write_json(start.run.labels_mapping, labels_mapping(mapping))
         watcher.say(
             f"{start.settings.model.arch}: {info.parameters / 1e6:.2f} M parameters, {info.megabytes:.1f} MB, "
-            f"{info.multiply_adds / 1e9:.2f} G multiply-adds at {start.preprocess.width} px."
+            f"{scaled(info.multiply_adds)} multiply-adds at {start.preprocess.width} px."
         )
 
 

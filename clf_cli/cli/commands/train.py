@@ -1,5 +1,6 @@
 """clf train."""
 
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -38,6 +39,6 @@ def train(resolved: Resolved, dry_run: DryRunOption = False, as_json: JsonOption
     else:
         write_line(result.run)
     if result.export_error is not None:
-        raise ExportError(result.export_error, f"The run is finished; try again with: clf export {result.run}")
+        raise ExportError(result.export_error, f"The run is finished; try again with: clf export {quote(result.run)}")
     if result.page_error is not None:
-        raise RunError(result.page_error, f"The run is finished; try again with: clf report {result.run}")
+        raise RunError(result.page_error, f"The run is finished; try again with: clf report {quote(result.run)}")

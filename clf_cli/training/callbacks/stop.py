@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: save a resumable checkpoint, then stop."""
 
+import shlex
 import signal
 import threading
 from collections.abc import Callable
@@ -64,7 +65,10 @@ class StopCallback(L.Callback):
         kind = InterruptedRunError if self._received == signal.SIGINT else TerminatedRunError
         if not self._saves:
             return kind("Stopped; --no-checkpoints kept nothing.")
-        return kind("Stopped, with a resumable checkpoint.", f"Continue with: clf train --resume {self._run.root}")
+        return kind(
+            "Stopped, with a resumable checkpoint.",
+            f"Continue with: clf train --resume {shlex.quote(str(self._run.root))}",
+        )
 
     def _release(self) -> None:
         for number, handler in self._previous.items():

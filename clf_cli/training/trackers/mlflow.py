@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import time
 import warnings
 from collections.abc import Mapping
@@ -86,4 +87,4 @@ def _client(runs: Path) -> tuple["MlflowClient", str]:
         uri = f"sqlite:///{(runs / STORE).resolve().as_posix()}"
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)  # makes the tables
-        return client, f"mlflow ui --backend-store-uri sqlite:///{(runs / STORE).as_posix()}"
+        return client, f"mlflow ui --backend-store-uri {shlex.quote(f'sqlite:///{(runs / STORE).as_posix()}')}"

@@ -1,5 +1,6 @@
 """TensorBoard: event files in RUN/tracker/tensorboard; a resumed run adds another file there."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,5 +51,5 @@ class TensorBoard:
 
 def open_tensorboard(run: TrackedRun) -> TensorBoard:
     folder = run.folder.tracker / "tensorboard"
-    where = f"tensorboard --logdir {folder.as_posix()}"
+    where = f"tensorboard --logdir {shlex.quote(folder.as_posix())}"
     return TensorBoard(id=run.folder.relative(folder), where=where, writer=SummaryWriter(str(folder)))

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,5 +69,5 @@ def open_wandb(run: TrackedRun) -> WeightsAndBiases:
     opened = wandb.init(dir=str(folder), settings=settings)
     opened.define_metric("epoch")
     opened.define_metric("*", step_metric="epoch")
-    upload = f"offline; to upload: wandb sync {opened.settings.sync_dir}"
+    upload = f"offline; to upload: wandb sync {shlex.quote(opened.settings.sync_dir)}"
     return WeightsAndBiases(id=opened.id, where=upload if mode == "offline" else opened.url or mode, run=opened)
