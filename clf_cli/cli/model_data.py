@@ -6,13 +6,14 @@ from clf_cli.data.scan import scan_threads
 from clf_cli.errors import DataError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.resolved import Resolved, left_aside
+from clf_cli.values.run_record import read_record
 
 
 def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     """The data set, matched with the model's labels by name; None where there is neither a run nor --data.
 
     What a file or variable says of the data, the architecture or the preprocessing is not the model's: it is left
-    aside, each in a line. Raises DataError.
+    aside, each in a line. Raises DataError, and ModelError for a run of a later clf.
     """
     say_model_notes(resolved, classifier)
     section, run = resolved.settings.data, classifier.run
@@ -23,6 +24,8 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
         run = None
     if run is None and section.root is None:
         return None
+    if run is not None and section.root is None:
+        read_record(run)  # of a later clf, which may keep its splits in another way, it raises
     dataset = load_run_dataset(
         run, section, classifier.labels, scan_threads(resolved.settings.compute.workers), progress
     )
