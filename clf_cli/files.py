@@ -71,6 +71,9 @@ def unwritable(path: Path, error: BaseException) -> RunError:
     """The error for a path that could not be written, in the words of the operating system."""
     reason = error.strerror if isinstance(error, OSError) else None
     reason = reason or next(iter(str(error).splitlines()), type(error).__name__)
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        in_the_way = next((folder for folder in (path, *path.parents) if folder.is_file()), path)
+        return RunError(f"Cannot write {path}: {in_the_way} is a file, not a folder.", "Name another place.")
     return RunError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
 
 

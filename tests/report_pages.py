@@ -1,5 +1,6 @@
 """Pages of runs that no test can afford to train: many classes, long runs, names that are markup."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,12 +9,13 @@ import numpy as np
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import history
 from clf_cli.engine.metrics import class_metrics
-from clf_cli.engine.report_page import Mistakes, ReportPage, WorstImage
+from clf_cli.engine.report_page import WORST, Mistakes, ReportPage, WorstImage
 from clf_cli.engine.samples import SampledPrediction
 from clf_cli.engine.stored_reports import ClassScores
 from clf_cli.settings.sources import StoredSetting
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions
+from clf_cli.values.run_dir import RunDir
 
 ALERT = "<script>alert(1)</script>"
 HOSTILE = (
@@ -86,5 +88,11 @@ def hostile(page: ReportPage) -> ReportPage:
 def predictions_of(paths: Sequence[str]) -> Predictions:
     """Images of class a that are all taken for b, each more surely than the one before."""
     logits = np.zeros((len(paths), 2), dtype=np.float32)
-    logits[:, 1] = np.arange(len(paths))
+    logits[:, 1] = np.arange(1, len(paths) + 1)
     return Predictions(tuple(paths), np.zeros(len(paths), dtype=np.int64), logits, Labels(("a", "b")))
+
+
+def mistakes_of(run: RunDir) -> int:
+    """How many val images the run's best epoch predicted wrong, of those that a page shows."""
+    counts = np.array(json.loads(run.report("confusion").read_text())["result"]["counts"])
+    return min(WORST, int(counts.sum() - np.trace(counts)))

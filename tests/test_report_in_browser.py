@@ -11,7 +11,7 @@ from clf_cli.render.page_curves import value_text
 from clf_cli.render.report_page import html, write_page
 from clf_cli.values.run_dir import RunDir
 from tests.browser import CHROMIUM, Browser, browser
-from tests.report_pages import ALERT, HOSTILE, hostile, with_classes, with_epochs
+from tests.report_pages import ALERT, HOSTILE, hostile, mistakes_of, with_classes, with_epochs
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium on this machine (Debian: apt-get install chromium)"
@@ -70,7 +70,7 @@ def test_it_loads_nothing_and_complains_of_nothing(tab, tiny_run, width, scheme)
     ground = tab.value("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground.strip("rgb()").split(","))) > 600) == (scheme == "light")
     sizes = tab.value("[...document.images].map(image => image.naturalWidth)")
-    assert len(sizes) == 24
+    assert len(sizes) == mistakes_of(tiny_run)
     assert all(size > 0 for size in sizes)
 
 

@@ -13,7 +13,7 @@ from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import HistoryResult, history
 from clf_cli.engine.run_files import read_run
-from clf_cli.engine.samples import SampledPrediction, worst_samples
+from clf_cli.engine.samples import SampledPrediction, worst_mistakes
 from clf_cli.engine.stored_calibration import model_digest
 from clf_cli.engine.stored_reports import (
     CalibrationFacts,
@@ -190,11 +190,13 @@ def report_page(run: RunDir, mistakes: Mistakes, ended: Ended | None = None) -> 
 
 
 def worst_images(predictions: Predictions, root: Path, pictures: bool = True) -> Mistakes:
-    """The images of the highest loss; `root` is the folder that their paths are relative to.
+    """The wrongly predicted images of the highest loss; `root` is the folder that their paths are relative to.
 
     Without `pictures`, and where a file can no longer be read, the row stays and the note says so.
     """
-    samples = worst_samples(predictions, WORST).samples
+    samples = worst_mistakes(predictions, WORST)
+    if not samples:
+        return Mistakes(note="Every image is predicted right.")
     if not pictures:
         return Mistakes(tuple(WorstImage(sample, None) for sample in samples), "Pictures were left out on request.")
     images = tuple(WorstImage(sample, _picture(root / sample.path)) for sample in samples)

@@ -61,9 +61,19 @@ def sample_predictions(predictions: Predictions, count: int = 16, seed: int = 0)
 
 def worst_samples(predictions: Predictions, count: int = 16) -> SamplesResult:
     """The images of the highest loss, the highest first, equal ones by path; an undefined loss counts as infinite."""
-    losses = np.nan_to_num(predictions.losses, nan=np.inf).tolist()
-    order = sorted(range(len(predictions)), key=lambda position: (-losses[position], predictions.paths[position]))
+    order = _by_loss(predictions, np.arange(len(predictions)))
     return SamplesResult(tuple(sampled(predictions, position) for position in order[:count]), "worst")
+
+
+def worst_mistakes(predictions: Predictions, count: int = 16) -> tuple[SampledPrediction, ...]:
+    """The wrongly predicted images of the highest loss, in the order of `worst_samples`."""
+    order = _by_loss(predictions, np.flatnonzero(~predictions.correct))
+    return tuple(sampled(predictions, position) for position in order[:count])
+
+
+def _by_loss(predictions: Predictions, positions: IntArray) -> list[int]:
+    losses = np.nan_to_num(predictions.losses, nan=np.inf).tolist()
+    return sorted(positions.tolist(), key=lambda position: (-losses[position], predictions.paths[position]))
 
 
 def sampled(predictions: Predictions, position: int) -> SampledPrediction:

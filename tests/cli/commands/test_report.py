@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from clf_cli.values.run_dir import RunDir
+from tests.report_pages import mistakes_of
 from tests.running import mark
 
 
@@ -38,7 +39,7 @@ def test_json_says_what_the_page_holds(clf, run):
     result = report["result"]
     assert result["file"] == "runs/tiny/report.html"
     assert result["bytes"] == len(before) == run.report_page.stat().st_size
-    assert result["mistakes"] == result["pictures"] == 24
+    assert result["mistakes"] == result["pictures"] == mistakes_of(run)
     assert result["sections"][:3] == ["summary", "curves", "confusion"]
     assert result["numbers"]["val/loss"] == stored["result"]["loss"]
     assert run.report_page.read_bytes() == before
@@ -47,7 +48,7 @@ def test_json_says_what_the_page_holds(clf, run):
 def test_without_images_there_are_rows_but_no_pictures(clf, run):
     done = clf("report", run.root, "--no-images", "--out", "page.html", "--json")
     result = json.loads(done.stdout)["result"]
-    assert (result["file"], result["mistakes"], result["pictures"]) == ("page.html", 24, 0)
+    assert (result["file"], result["mistakes"], result["pictures"]) == ("page.html", mistakes_of(run), 0)
     text = Path("page.html").read_text()
     assert "data:image/jpeg" not in text
     assert "Pictures were left out on request." in text
@@ -86,7 +87,7 @@ def test_images_that_changed_are_said(clf, run, tiny_dataset, tmp_path):
     shutil.copy(tmp_path / "data/val/red/01.png", tmp_path / "data/val/red/00.png")
     done = clf("report", run.root, "--json")
     report = json.loads(done.stdout)
-    assert report["result"]["pictures"] == 24
+    assert report["result"]["pictures"] > 0
     assert "have changed since the training" in report["findings"][-1]["reason"]
     assert "have changed since the training" in run.report_page.read_text()
 
@@ -101,7 +102,7 @@ def test_an_unfinished_run_has_a_page_that_says_so(clf, run, status):
     result = json.loads(done.stdout)["result"]
     assert result["numbers"]["status"] == status
     assert "export" not in result["sections"]
-    assert result["pictures"] == 24  # the best checkpoint so far
+    assert result["pictures"] == mistakes_of(run) > 0  # the best checkpoint so far
     assert "clf train --resume" in run.report_page.read_text()
 
 
