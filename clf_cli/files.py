@@ -73,7 +73,9 @@ def unwritable(path: Path, error: BaseException) -> RunError:
     reason = reason or next(iter(str(error).splitlines()), type(error).__name__)
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         in_the_way = next((folder for folder in (path, *path.parents) if folder.is_file()), path)
-        return RunError(f"Cannot write {path}: {in_the_way} is a file, not a folder.", "Name another place.")
+        what = "it" if in_the_way == path else in_the_way
+        hint = "Move that file, or name another folder with --out."
+        return RunError(f"Cannot write {path}: {what} is a file, not a folder.", hint)
     return RunError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
 
 

@@ -19,9 +19,9 @@ from clf_cli.settings.sections import Section
         ("model.image_size", "a whole number ≥ 8 and ≤ 2048", "INT"),
         ("optim.balance", "none, loss, sampler or both", "none|loss|sampler|both"),
         ("augment.flip", "true or false", "BOOL"),
-        ("compute.device", "auto, cpu, cuda, cuda:1 or mps", "TEXT"),
+        ("compute.device", "auto, cpu, cuda, cuda:1 or mps", "DEVICE"),
         ("data.root", "a path", "DIR"),
-        ("train.name", "text", "TEXT"),
+        ("train.name", "text", "NAME"),
     ],
 )
 def test_words_for_messages_and_help(path, words, name):
