@@ -1,26 +1,23 @@
 """A copy of an ONNX file that knows its calibration: the same graph and logits, another contract, golden samples."""
 
-import json
 import shlex
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import onnx
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.engine.calibration import CalibrationResult
 from clf_cli.engine.onnx_check import Evidence, OnnxCheckResult, check_onnx
 from clf_cli.engine.onnx_evidence import onnx_file
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, read_golden, write_golden
+from clf_cli.engine.onnx_metadata import write_contract
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ExportError, ModelError, UsageError
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.classifier import Classifier, model_file
 from clf_cli.models.onnx import onnx_classifier, read_contract
-from clf_cli.settings.sections import ValidateSection
-from clf_cli.values.contract import CONTRACT_KEY, Contract, labels_mapping
+from clf_cli.settings.onnx_sections import ValidateSection
+from clf_cli.values.contract import Contract, labels_mapping
 from clf_cli.values.onnx_files import OnnxFiles, files_beside, golden_beside
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.progress import Progress, silent
@@ -83,7 +80,7 @@ def write_calibrated(
     with temporary_folder(files.model) as folder:
         draft = inside(folder, files)
         try:
-            _write_with_contract(source.path, draft.model, contract)
+            write_contract(source.path, draft.model, contract)
             check = _checked(onnx_classifier(draft.model, threads), source, golden, witness, progress)
             check = replace(check, model=model_ref(files.model, contract), data=witness.data)
             write_json(draft.labels_mapping, labels_mapping(contract))
@@ -131,21 +128,3 @@ def _checked(
             "No copy was written. Export the model again with `clf export`.",
         )
     return check
-
-
-def _write_with_contract(source: Path, target: Path, contract: Contract) -> None:
-    """Changes the contract's metadata and, for weights outside the file, the name of their copy; the rest stays."""
-    model = onnx.load(source, load_external_data=False)
-    for entry in model.metadata_props:
-        if entry.key == CONTRACT_KEY:  # what a later version wrote besides stays
-            whole = {**json.loads(entry.value), **contract.to_json()}
-            entry.value = json.dumps(whole, ensure_ascii=False, allow_nan=False)
-    places = [entry for tensor in model.graph.initializer for entry in tensor.external_data if entry.key == "location"]
-    outside = sorted({entry.value for entry in places})
-    if len(outside) > 1:
-        raise ModelError(f"{source} keeps its weights in {len(outside)} files; clf writes one.", "Export it again.")
-    for name in outside:
-        shutil.copyfile(source.parent / name, target.with_name(f"{target.name}.data"))
-    for entry in places:
-        entry.value = f"{target.name}.data"
-    target.write_bytes(model.SerializeToString())

@@ -14,11 +14,11 @@ from clf_cli.engine.onnx_graph import GraphFacts, graph_facts, graph_problems
 from clf_cli.engine.onnx_parity import ImagesParity, Parity, images_parity, in_order, parity
 from clf_cli.errors import CheckFailedError, ModelError
 from clf_cli.models.classifier import Classifier
-from clf_cli.settings.sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, Predictions, ties
-from clf_cli.values.preprocess import Preprocess, preprocess_image
+from clf_cli.values.preprocess import InputArray, Preprocess, preprocess_image
 from clf_cli.values.report import DataRef, ModelRef, Report
 
 BATCH_SIZES = (1, 2, 3, 7, 32)
@@ -157,10 +157,12 @@ def refused_batches(onnx: Classifier) -> list[str]:
     return reasons
 
 
-def noise(preprocess: Preprocess, count: int) -> FloatArray:
-    """(count, 3, H, W) seeded standard normal tensors: what a normalised image looks like to a network, roughly."""
-    shape = (count, 3, preprocess.height, preprocess.width)
-    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+def noise(preprocess: Preprocess, count: int) -> InputArray:
+    """(count, ...) seeded standard normal tensors, what a normalised image looks like to a network, or any pixels."""
+    rng, shape = np.random.default_rng(0), (count, *preprocess.input_shape)
+    if preprocess.normalized_in_graph:
+        return rng.integers(0, 256, shape, dtype=np.uint8)
+    return rng.standard_normal(shape, dtype=np.float32)
 
 
 def _compared_with(evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:

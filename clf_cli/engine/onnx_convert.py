@@ -14,6 +14,7 @@ from torch import nn
 
 from clf_cli import __version__
 from clf_cli.engine.onnx_graph import BATCH_AXIS, GraphFacts, graph_facts, graph_problems
+from clf_cli.engine.onnx_metadata import Made, metadata
 from clf_cli.errors import ClfError, ExportError, first_line
 from clf_cli.values.contract import Contract
 
@@ -26,7 +27,7 @@ def write_onnx(network: nn.Module, contract: Contract, opset: int, path: Path) -
     """
     try:
         program = _converted(network.eval(), contract, opset)
-        _make_ours(program.model, contract)
+        _make_ours(program.model, contract, opset)
         program.save(path, external_data=False)
         facts = graph_facts(path)
         problems = graph_problems(path, facts, contract.preprocess, len(contract.labels))
@@ -65,7 +66,7 @@ def _converted(network: nn.Module, contract: Contract, opset: int) -> Any:
         )
 
 
-def _make_ours(model: Any, contract: Contract) -> None:
+def _make_ours(model: Any, contract: Contract, opset: int) -> None:
     """Drops the exporter's notes (stack traces with paths of this machine, among others) and writes the contract."""
     model.doc_string = None
     for graph in (model.graph, *model.functions.values()):
@@ -81,7 +82,7 @@ def _make_ours(model: Any, contract: Contract) -> None:
         for value in (*graph.inputs, *graph.outputs):
             value.metadata_props.clear()
     model.metadata_props.clear()
-    model.metadata_props.update(contract.metadata())
+    model.metadata_props.update(metadata(contract, Made("torch.export", opset)))
     model.producer_name, model.producer_version = "clf", __version__
 
 

@@ -13,7 +13,7 @@ from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier, open_classifier
 from clf_cli.models.compute import Compute
-from clf_cli.settings.sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.preprocess import preprocess_image
 from clf_cli.values.progress import Progress, silent

@@ -5,26 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-from torch import nn
-
 from clf_cli import __version__
-from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, noise
-from clf_cli.engine.onnx_convert import strip_foreign_metadata, write_onnx
-from clf_cli.engine.onnx_golden import Golden, GoldenImage, golden_of, write_golden
+from clf_cli.engine.onnx_check import BATCH_SIZES, OnnxCheckResult
+from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
+from clf_cli.engine.onnx_judge import Judge
+from clf_cli.engine.onnx_ladder import climb
+from clf_cli.engine.onnx_metadata import write_contract
+from clf_cli.engine.onnx_plan import ExportPlan
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
-from clf_cli.engine.onnx_simplify import simplified
-from clf_cli.errors import ExportError
+from clf_cli.engine.onnx_rescore import rescore
+from clf_cli.engine.onnx_variants import Varied, suffix_of, vary
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
-from clf_cli.models.compute import Compute
-from clf_cli.models.network import load_network, network_classifier
+from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.settings.sections import ExportSection, ValidateSection
+from clf_cli.settings.onnx_sections import VariantSection
 from clf_cli.values.contract import Contract, labels_mapping
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
+from clf_cli.values.progress import Progress, silent
 from clf_cli.values.report import ModelRef, Report, Weights
 from clf_cli.values.run_dir import RunDir, run_of
 
@@ -68,14 +68,14 @@ class OnnxExportResult:
         }
 
 
-def export_run(
-    checkpoint: Checkpoint, run: RunDir, section: ExportSection, images: tuple[GoldenImage, ...], compute: Compute
-) -> OnnxExportResult:
+def export_run(checkpoint: Checkpoint, run: RunDir, plan: ExportPlan, progress: Progress = silent) -> OnnxExportResult:
     """What training does at its end: the weights that scored, to the run's export/model.onnx."""
-    return export_checkpoint(checkpoint, files_beside(run.onnx), section, images, compute)
+    return export_checkpoint(checkpoint, files_beside(run.onnx), plan, progress)
 
 
-def export_target(checkpoint: Checkpoint, ema: bool | None, asked: Path | None) -> OnnxFiles:
+def export_target(
+    checkpoint: Checkpoint, ema: bool | None, asked: Path | None, variant: VariantSection | None = None
+) -> OnnxFiles:
     """Where an export of these weights goes: `asked`, else the run's export folder, else beside the checkpoint.
 
     Raises UsageError (exit 2) for a folder, ModelError (exit 4) where there are no such weights.
@@ -84,40 +84,43 @@ def export_target(checkpoint: Checkpoint, ema: bool | None, asked: Path | None) 
     run = run_of(checkpoint.path)
     if asked is not None:
         model = asked
-    elif run is not None:
-        model = run.onnx if weights == checkpoint.scored_weights else run.onnx_variant(f"-{weights}")
     else:
-        model = checkpoint.path.with_suffix(".onnx")
+        suffix = "" if variant is None else suffix_of(variant)
+        if weights != checkpoint.scored_weights:
+            suffix = f"-{weights}{suffix}"
+        beside = checkpoint.path.with_name(f"{checkpoint.path.stem}{suffix}.onnx")
+        model = beside if run is None else run.onnx_variant(suffix)
     if model.is_relative_to(here := Path.cwd()) and not checkpoint.path.is_absolute():
         model = model.relative_to(here)  # as short as the name that was given
     return onnx_target(model)
 
 
 def export_checkpoint(
-    checkpoint: Checkpoint,
-    files: OnnxFiles,
-    section: ExportSection,
-    images: tuple[GoldenImage, ...],
-    compute: Compute,
-    ema: bool | None = None,
+    checkpoint: Checkpoint, files: OnnxFiles, plan: ExportPlan, progress: Progress = silent
 ) -> OnnxExportResult:
-    """Writes the ONNX file, labels mapping, golden samples of `images` (if any) and validation report; checked first.
+    """Writes the ONNX file, labels mapping, golden samples and validation report; made and checked aside first.
 
-    The checkpoint is only read. Raises ExportError (exit 5) when the conversion fails or the file answers differently,
-    RunError (exit 6) when the place cannot be written; then nothing is published and old files stay as they are.
+    The checkpoint is only read. Raises ExportError (exit 5) when no file can be made that answers and scores like it,
+    DataError (exit 3) where images are needed and cannot be read, RunError (exit 6) when the place cannot be written;
+    then nothing is published and old files stay as they are.
     """
-    network, weights = load_network(checkpoint, ema, fused_attention=False)
-    reference = network_classifier(checkpoint.path, ema, compute)
-    golden = golden_of(images, reference) if images else None
-    judge = _Judge(contract_of(checkpoint, weights), reference, golden, compute)
+    reference = network_classifier(checkpoint.path, plan.ema, plan.compute)
+    contract = contract_of(checkpoint, reference.weights)
+    judge = Judge(reference, plan.images.inputs(reference.preprocess, max(BATCH_SIZES)), plan.compute.threads)
     with temporary_folder(files.model) as folder:
         draft = inside(folder, files)
         try:
-            made = _make(network, judge, section, draft.model)
-            write_json(draft.labels_mapping, labels_mapping(judge.contract))
+            climbed = climb(checkpoint, plan.ema, contract, judge, plan.export, draft.model)
+            opened = onnx_classifier(draft.model, plan.compute.threads)
+            rescored = rescore(opened, reference, plan.images, progress)
+            varied = vary(draft.model, contract, climbed.made, plan, rescored, progress)
+            contract = replace(varied.contract, score=varied.rescored.score if varied.rescored else contract.score)
+            write_contract(draft.model, draft.model, contract)
+            golden = _golden(plan, reference, onnx_classifier(draft.model, plan.compute.threads), varied)
+            write_json(draft.labels_mapping, labels_mapping(contract))
             if golden is not None:
                 write_golden(draft.golden, golden)
-            check = replace(made.check, model=model_ref(files.model, judge.contract))
+            check = replace(climbed.check, model=model_ref(files.model, contract))
             write_json(draft.validation, check.report.to_json())
         except OSError as error:
             raise unwritable(files.model, error) from error
@@ -125,12 +128,22 @@ def export_checkpoint(
     return OnnxExportResult(
         path=files.model,
         model=check.model,
-        simplified=made.simplified,
-        golden=len(images),
+        simplified=climbed.made.simplifier is not None,
+        golden=0 if golden is None else len(golden),
         check=check,
         next_command=_next_command(files.model, checkpoint),
-        notes=(*made.notes, *_size_note(files, check.graph)),
+        notes=(*climbed.notes, *varied.notes, *_size_note(files, check.graph)),
     )
+
+
+def _golden(plan: ExportPlan, reference: Classifier, exported: Classifier, varied: Varied) -> Golden | None:
+    """The logits are torch's where the file is to answer exactly like it, else the file's own."""
+    images = plan.images.stored
+    if plan.images.dataset is not None and varied.rescored is not None:
+        images = golden_images(plan.images.dataset, varied.rescored.answers)
+    if not images:
+        return None
+    return golden_of(images, exported if suffix_of(plan.variant) else reference)
 
 
 def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
@@ -145,56 +158,6 @@ def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
         data_fingerprint=checkpoint.data_fingerprint,
         clf=__version__,
     )
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """What a draft must agree with: torch, on the golden tensors and on noise, within the default gates."""
-
-    contract: Contract
-    reference: Classifier
-    golden: Golden | None
-    compute: Compute
-
-    def check(self, model: Path) -> OnnxCheckResult:
-        inputs = noise(self.reference.preprocess, max(BATCH_SIZES))
-        if self.golden is not None:
-            inputs = np.concatenate([self.golden.inputs, inputs])[: len(inputs)]
-        evidence = Evidence(self.reference, self.golden, inputs=inputs)
-        return check_onnx(onnx_classifier(model, self.compute.threads), evidence, ValidateSection())
-
-
-@dataclass(frozen=True)
-class _Made:
-    check: OnnxCheckResult
-    simplified: bool = False
-    notes: tuple[str, ...] = ()
-
-
-def _make(network: nn.Module, judge: _Judge, section: ExportSection, model: Path) -> _Made:
-    write_onnx(network, judge.contract, section.opset, model)
-    check = judge.check(model)
-    if check.reasons:
-        raise ExportError(
-            f"The ONNX file of {judge.reference.path} does not answer like it: {'; '.join(check.reasons)}.",
-            "Nothing was published. Another --opset may do better.",
-        )
-    return _try_simpler(model, judge, check) if section.simplify else _Made(check)
-
-
-def _try_simpler(model: Path, judge: _Judge, check: OnnxCheckResult) -> _Made:
-    """Lets onnxsim's result take the draft's place if it passes the same check; else says why not."""
-    rough, clean = model.with_suffix(".rough"), model.with_suffix(".clean.onnx")
-    problem = "the file is too large for it" if check.graph.external_data else simplified(model, rough)
-    if problem is None:
-        strip_foreign_metadata(rough, clean, judge.contract.metadata())
-        simpler = judge.check(clean)
-        if simpler.passed:
-            clean.replace(model)
-            nodes = f"{check.graph.nodes} to {simpler.graph.nodes} nodes"
-            return _Made(simpler, simplified=True, notes=(f"onnxsim: {nodes}, the answers agree.",))
-        problem = "; ".join(simpler.reasons)
-    return _Made(check, notes=(f"onnxsim's result was dropped: {problem}.",))
 
 
 def _size_note(files: OnnxFiles, graph: GraphFacts) -> tuple[str, ...]:

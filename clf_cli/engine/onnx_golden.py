@@ -11,7 +11,6 @@ from PIL import Image
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_answered
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
@@ -19,8 +18,7 @@ from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.predictions import FloatArray, Predictions
-from clf_cli.values.preprocess import preprocess_image
-from clf_cli.values.progress import Progress, silent
+from clf_cli.values.preprocess import InputArray, preprocess_image
 
 GOLDEN = 8
 LONGEST_SIDE = 1024  # of a stored image; a larger one is shrunk first, and the shrunk one is the sample
@@ -42,7 +40,7 @@ class Golden:
     """N images, the network's input of each and the reference logits."""
 
     images: tuple[GoldenImage, ...]
-    inputs: FloatArray  # (N, 3, H, W)
+    inputs: InputArray  # (N, ...) as the file takes them
     logits: FloatArray  # (N, C)
     labels: Labels  # of the logits' columns
 
@@ -58,17 +56,9 @@ def choose_golden(predictions: Predictions, count: int = GOLDEN) -> tuple[int, .
     return tuple(sorted([*_spread(wrong, wrongs), *_spread(correct, corrects)]))
 
 
-def find_golden(
-    classifier: Classifier, dataset: Dataset | None, model: Path, workers: int = 1, progress: Progress = silent
-) -> tuple[tuple[GoldenImage, ...], str | None]:
-    """Images for the golden samples of `model`, and a sentence where they are not fresh ones of the data.
-
-    From the val images of `dataset` (else test, else train); without data those that lie beside `model` or in the
-    classifier's run; else none.
-    """
-    if dataset is not None:
-        split = next((name for name in ("val", "test") if dataset.split(name)), "train")
-        return golden_images(dataset, predict_split(classifier, dataset, split, workers, progress)), None
+def stored_images(classifier: Classifier, model: Path) -> tuple[tuple[GoldenImage, ...], str]:
+    """Images of earlier golden samples, beside `model` or in the classifier's run, and a sentence on where they are
+    from; for an export whose data are gone."""
     run = classifier.run
     folders = (golden_beside(model), run.golden if run is not None else None)
     for folder in folders:

@@ -56,7 +56,7 @@ def graph_problems(path: Path, facts: GraphFacts, preprocess: Preprocess, classe
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         problems.append(f"the ONNX checker rejects the file: {str(error).strip().splitlines()[0]}")
     for what, shape, rest in (
-        ("input", facts.input_shape, (3, preprocess.height, preprocess.width)),
+        ("input", facts.input_shape, preprocess.input_shape),
         ("output", facts.output_shape, (classes,)),
     ):
         if shape[1:] != rest:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from clf_cli.errors import ModelError
 from clf_cli.models.compute import Compute
-from clf_cli.values.contract import Score
+from clf_cli.values.contract import Output, Score
 from clf_cli.values.labels import Labels
+from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.predictions import FloatArray
-from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.preprocess import InputArray, Preprocess
 from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Weights
 from clf_cli.values.run_dir import RunDir, name_in_run, newest_runs
 from clf_cli.values.run_record import read_record
 
-Logits = Callable[[FloatArray], FloatArray]  # (N, 3, H, W) of the evaluation transform to (N, C)
+Logits = Callable[[InputArray], FloatArray]  # (N, ...) of the evaluation transform to (N, C)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Classifier:
     run: RunDir | None  # the run that it lies in
     temperature: float | None = None  # of the contract: divides the logits where probabilities are told
     thresholds: tuple[float | None, ...] | None = None  # (C,) of the contract; None for a class: never answer with it
+    output: Output = "logits"  # of the file; of probabilities, `logits` gives values.predictions.log_probabilities
+    precision: OnnxPrecision = "fp32"
 
     @property
     def findings(self) -> tuple[FindingJson, ...]:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from clf_cli.values.predictions import FloatArray
+from clf_cli.values.preprocess import InputArray
 
 
 @contextlib.contextmanager
@@ -29,12 +30,12 @@ def exact_fp32() -> Iterator[None]:
 
 def network_logits(
     network: nn.Module, device: str = "cpu", channels_last: bool = True
-) -> Callable[[FloatArray], FloatArray]:
+) -> Callable[[InputArray], FloatArray]:
     """A function from float32 (N, 3, H, W) to float32 (N, C). Moves the network there in eval mode, for good."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network.to(device, memory_format=layout).eval()  # type: ignore[call-overload]  # torch's overloads lack this pair
 
-    def logits(images: FloatArray) -> FloatArray:
+    def logits(images: InputArray) -> FloatArray:
         with exact_fp32():
             batch = torch.from_numpy(images).to(device).contiguous(memory_format=layout)
             answer: FloatArray = network(batch).float().cpu().numpy()

@@ -5,20 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.contract import CONTRACT_KEY, Contract
-from clf_cli.values.predictions import FloatArray
+from clf_cli.values.predictions import LOG_FLOOR, FloatArray
+from clf_cli.values.preprocess import InputArray
 from clf_cli.values.run_dir import run_of
 
 EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
 _FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
 
 
-def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[FloatArray], FloatArray], Contract]:
-    """A function from float32 (N, 3, H, W) to float32 (N, C) logits on the CPU, for any N >= 1, and the contract.
+def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[InputArray], FloatArray], Contract]:
+    """A function from the file's inputs to float32 (N, C) logits on the CPU, for any N >= 1, and the contract.
+
+    Where the file answers with probabilities, it gives their log (values.predictions.log_probabilities).
 
     `threads` is the number of math threads, None ONNX Runtime's own choice. Raises ModelError (exit 4) for a file that
     is missing, no ONNX, cut short, not from clf, or whose contract does not describe its graph.
@@ -26,16 +30,14 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Float
     session = open_session(path, threads)
     contract = contract_of(path, session)
     check_graph(path, session, contract)
-    if contract.output != "logits":
-        raise ModelError(f"{path} answers with {contract.output}, not with logits.", EXPORT_AGAIN)
 
-    def logits(images: FloatArray) -> FloatArray:
+    def logits(images: InputArray) -> FloatArray:
         try:
-            answer: FloatArray = session.run([contract.output], {"input": images})[0]
+            answer: FloatArray = session.run([contract.answers], {contract.input_name: images})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
             reason = _reason(error)
             raise ModelError(f"{path} cannot answer for a batch of {len(images)}: {reason}", EXPORT_AGAIN) from error
-        return answer
+        return answer if contract.output == "logits" else np.log(np.maximum(answer, np.float32(LOG_FLOOR)))
 
     return logits, contract
 
@@ -56,6 +58,8 @@ def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
         run=run_of(path),
         temperature=contract.temperature,
         thresholds=contract.thresholds,
+        output=contract.output,
+        precision=contract.precision,
     )
 
 
@@ -109,9 +113,9 @@ def contract_of(path: Path, session: ort.InferenceSession) -> Contract:
 
 def check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:
     """Raises ModelError (exit 4) when the contract does not describe the file's input and output."""
-    size = contract.preprocess
-    wanted_input = ("input", "tensor(float)", [3, size.height, size.width])
-    wanted_output = (contract.output, "tensor(float)", [len(contract.labels)])
+    kind = "tensor(uint8)" if contract.preprocess.normalized_in_graph else "tensor(float)"
+    wanted_input = (contract.input_name, kind, list(contract.preprocess.input_shape))
+    wanted_output = (contract.answers, "tensor(float)", [len(contract.labels)])
     found_inputs = [_described(node) for node in session.get_inputs()]
     found_outputs = [_described(node) for node in session.get_outputs()]
     for what, wanted, found in (("input", wanted_input, found_inputs), ("output", wanted_output, found_outputs)):

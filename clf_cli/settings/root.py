@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from clf_cli.settings.onnx_sections import BenchmarkSection, ExportSection, ValidateSection, VariantSection
+from clf_cli.settings.section import Flag, Section
 from clf_cli.settings.sections import (
     AugmentSection,
     CalibrateSection,
@@ -15,14 +17,10 @@ from clf_cli.settings.sections import (
     ComputeSection,
     DataSection,
     EmaSection,
-    ExportSection,
-    Flag,
     ModelSection,
     OptimSection,
-    Section,
     SynthSection,
     TrainSection,
-    ValidateSection,
 )
 
 
@@ -40,7 +38,9 @@ class Settings(BaseModel):
     compute: ComputeSection = ComputeSection()
     callbacks: CallbacksSection = CallbacksSection()
     export: ExportSection = ExportSection()
+    variant: VariantSection = VariantSection()
     validate_onnx: ValidateSection = ValidateSection()
+    benchmark: BenchmarkSection = BenchmarkSection()
     compare: CompareSection = CompareSection()
     calibrate: CalibrateSection = CalibrateSection()
     synth: SynthSection = SynthSection()
@@ -112,8 +112,20 @@ TRAINING_DATA = ("data.val_fraction", "data.test_fraction", "model.image_size", 
 # What each command shows as flags: "section" for all of it, "section.key" for one, "+section" with the section's name
 # before each flag (`--ema-decay`), "-section.key" to leave one out.
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "train": ("data", "model", "augment", "optim", "train", "compute", "+ema", "callbacks", "+export"),
-    "export": ("export", "-export.enabled", *SCORED_DATA, "compute.threads"),
+    "train": (
+        "data",
+        "model",
+        "augment",
+        "optim",
+        "train",
+        "compute",
+        "+ema",
+        "callbacks",
+        "+export",
+        "-export.require_rescore",
+    ),
+    "export": ("export", "-export.enabled", "variant", *SCORED_DATA, "compute.threads"),
+    "benchmark": ("benchmark",),
     "validate-onnx": ("validate_onnx", *SCORED_DATA, "compute.threads"),
     "evaluate": SCORED,
     "confusion": SCORED,

@@ -5,31 +5,12 @@ A section is a TOML table, a help panel and a prefix of environment variables: `
 fields were set: a saved settings file sets them all.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-@dataclass(frozen=True)
-class Flag:
-    """Names of an option that is not `--key`, in Typer's spelling, and what its value is called in the help."""
-
-    names: tuple[str, ...] = ()
-    metavar: str | None = None
-
-
-class Section(BaseModel):
-    """A frozen group of settings; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-    title: ClassVar[str] = ""
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
-Auto = Literal["auto"]
+from clf_cli.settings.section import Auto, Count, Flag, Section, Share
 
 
 class DataSection(Section):
@@ -220,28 +201,6 @@ class CallbacksSection(Section):
     progress: bool = Field(True, description="Progress bar, or one line per epoch off a terminal.")
     pictures: Literal["auto", "every", "last"] = Field(
         "auto", description="Pictures of each epoch: while cheap (under 1 % of the time), always, or at the end."
-    )
-
-
-class ExportSection(Section):
-    title: ClassVar[str] = "ONNX export"
-
-    enabled: Annotated[bool, Flag(("--export/--no-export",))] = Field(
-        True, description="Export the best weights at the end of training."
-    )
-    opset: Annotated[int, Field(ge=18, le=23)] = Field(18, description="ONNX opset.")
-    simplify: bool = Field(False, description="Run onnxsim, in a child process, and keep its result if it agrees.")
-
-
-class ValidateSection(Section):
-    title: ClassVar[str] = "Gates"
-
-    tolerance: Annotated[float, Field(gt=0)] = Field(
-        1e-4, description="Largest logit difference, relative to max(1, max|logit|)."
-    )
-    min_agreement: Share = Field(1.0, description="Least share of equal predictions, ties aside.")
-    max_accuracy_drop: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="Largest loss of accuracy against the reference, ties aside."
     )
 
 

@@ -8,7 +8,7 @@ from clf_cli.engine.confusion import confusion
 from clf_cli.engine.history import history
 from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.engine.onnx_export import export_run
-from clf_cli.engine.onnx_golden import golden_images
+from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.report_page import Ended, Mistakes, report_page, worst_images
 from clf_cli.engine.samples import sample_predictions
@@ -119,8 +119,9 @@ def export(classifier: Classifier, start: Start, seen: Predictions) -> ClfError 
     """The shipped file, made by the function that `clf export` calls; or why there is none."""
 
     def write() -> None:
-        images = golden_images(start.dataset, seen)
-        export_run(read_checkpoint(classifier.path), start.run, start.settings.export, images, start.compute)
+        images = ExportImages(start.dataset, seen)
+        plan = ExportPlan(start.compute, start.settings.export, images=images)
+        export_run(read_checkpoint(classifier.path), start.run, plan)
 
     return _attempted(write)
 

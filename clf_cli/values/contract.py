@@ -6,22 +6,29 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from clf_cli.values.labels import Labels
+from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.preprocess import Interpolation, Preprocess, ResizeMode
 from clf_cli.values.report import Weights
 
 CONTRACT_KEY = "clf.contract"
 CONTRACT_VERSION = 1
+Output = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True)
 class Score:
-    """What the weights scored: `metric` (val/acc_top1) on `split`, always computed in fp32."""
+    """What the weights scored: `metric` (val/acc_top1) on `split`.
+
+    Computed in fp32, but for a file of another precision: that tells its own. `rescored` says that the file itself
+    scored it again.
+    """
 
     metric: str
     split: str
     value: float | None
     weights: Weights
     rescored: bool = False
+    precision: OnnxPrecision = "fp32"
 
 
 @dataclass(frozen=True)
@@ -36,9 +43,17 @@ class Contract:
     run_id: str | None
     data_fingerprint: str | None
     clf: str
-    output: Literal["logits", "probabilities"] = "logits"
+    output: Output = "logits"
     temperature: float | None = None  # divides the logits; None where nobody calibrated
     thresholds: tuple[float | None, ...] | None = None  # (C,) least calibrated probability to answer with that class
+    precision: OnnxPrecision = "fp32"
+    input_name: str = "input"
+    output_name: str | None = None  # None: the kind of output
+
+    @property
+    def answers(self) -> str:
+        """The name of the graph's output."""
+        return self.output_name or self.output
 
     def to_json(self) -> dict[str, Any]:
         p = self.preprocess
@@ -46,14 +61,14 @@ class Contract:
             "version": CONTRACT_VERSION,
             "labels": list(self.labels),
             "input": {
-                "name": "input",
-                "layout": "NCHW",
-                "dtype": "float32",
+                "name": self.input_name,
+                "layout": "NHWC" if p.normalized_in_graph else "NCHW",
+                "dtype": "uint8" if p.normalized_in_graph else "float32",
                 "color": "RGB",
                 "height": p.height,
                 "width": p.width,
             },
-            "output": {"name": self.output, "kind": self.output},
+            "output": {"name": self.answers, "kind": self.output},
             "preprocess": {
                 "exif": True,
                 "background": list(p.background),
@@ -63,9 +78,10 @@ class Contract:
                 "crop_share": p.crop_share,
                 "mean": list(p.mean),
                 "std": list(p.std),
-                "normalized_in_graph": False,
+                "normalized_in_graph": p.normalized_in_graph,
             },
             "arch": self.arch,
+            "precision": self.precision,
             "weights": self.weights,
             "score": None if self.score is None else _score_to_json(self.score),
             "temperature": self.temperature,
@@ -91,6 +107,7 @@ class Contract:
             mean=tuple(how["mean"]),
             std=tuple(how["std"]),
             background=tuple(how["background"]),
+            normalized_in_graph=how["normalized_in_graph"],
         )
         score = data["score"]
         return cls(
@@ -105,6 +122,9 @@ class Contract:
             output=data["output"]["kind"],
             temperature=data["temperature"],
             thresholds=None if data["thresholds"] is None else tuple(data["thresholds"]),
+            precision=data.get("precision", "fp32"),
+            input_name=size["name"],
+            output_name=data["output"]["name"] if data["output"]["name"] != data["output"]["kind"] else None,
         )
 
     def metadata(self) -> dict[str, str]:
@@ -139,15 +159,15 @@ def _check_readable(data: dict[str, Any]) -> None:
     if not all(len(how[key]) == 3 for key in ("mean", "std", "background")):
         raise ValueError("mean, std and background need three numbers each")
     choices: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
-        ("input.name", size["name"], ("input",)),
-        ("input.layout", size["layout"], ("NCHW",)),
-        ("input.dtype", size["dtype"], ("float32",)),
+        ("input.layout", size["layout"], ("NHWC",) if how["normalized_in_graph"] is True else ("NCHW",)),
+        ("input.dtype", size["dtype"], ("uint8",) if how["normalized_in_graph"] is True else ("float32",)),
         ("input.color", size["color"], ("RGB",)),
-        ("preprocess.normalized_in_graph", how["normalized_in_graph"], (False,)),
+        ("preprocess.normalized_in_graph", how["normalized_in_graph"], (False, True)),
         ("preprocess.resize_mode", how["resize_mode"], get_args(ResizeMode)),
         ("preprocess.interpolation", how["interpolation"], get_args(Interpolation)),
         ("weights", data["weights"], get_args(Weights)),
-        ("output.kind", data["output"]["kind"], ("logits", "probabilities")),
+        ("output.kind", data["output"]["kind"], get_args(Output)),
+        ("precision", data.get("precision", "fp32"), get_args(OnnxPrecision)),
     )
     for key, value, known in choices:
         if value not in known:
@@ -171,10 +191,10 @@ def _score_to_json(score: Score) -> dict[str, Any]:
         "metric": score.metric,
         "split": score.split,
         "value": score.value,
-        "precision": "fp32",
+        "precision": score.precision,
         "rescored": score.rescored,
     }
 
 
 def _score_from_json(data: dict[str, Any], weights: Weights) -> Score:
-    return Score(data["metric"], data["split"], data["value"], weights, data["rescored"])
+    return Score(data["metric"], data["split"], data["value"], weights, data["rescored"], data.get("precision", "fp32"))

@@ -11,6 +11,7 @@ from clf_cli.values.labels import Labels
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 TIE = 1e-4
+LOG_FLOOR = 1e-30  # the least probability that answers of a file with a softmax inside are told apart by
 EVAL_BATCH = 64  # images per forward pass wherever a score is computed, so that training and commands see equal batches
 _BLOCK = 1024
 
@@ -80,6 +81,11 @@ def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+
+def log_probabilities(logits: npt.NDArray[np.floating]) -> FloatArray:
+    """What logits become in a file that answers with probabilities: their log, not below log(LOG_FLOOR)."""
+    return np.asarray(np.log(np.maximum(softmax(logits), LOG_FLOOR)), dtype=np.float32)
 
 
 def ties(logits: npt.NDArray[np.floating], relative: float = TIE) -> npt.NDArray[np.bool_]:

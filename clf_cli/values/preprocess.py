@@ -1,4 +1,4 @@
-"""The one evaluation transform: RGB image in, normalised float32 tensor out. Pillow and numpy only."""
+"""The one evaluation transform: RGB image in, the network's input out. Pillow and numpy only."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -8,6 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 ResizeMode = Literal["squash", "crop", "letterbox"]
+InputArray = npt.NDArray[Any]  # a batch of network inputs: normalised float32, or uint8 pixels
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 BACKGROUND = (128, 128, 128)  # behind transparency and around letterboxed images
 
@@ -25,7 +26,8 @@ class Preprocess:
 
     `squash` resizes both sides to the input; `crop` resizes the short side and cuts the centre out; `letterbox`
     fits the long side and fills with `background`. `crop_share` below 1 resizes to size / crop_share and cuts the
-    centre out (squash and crop only). `mean` and `std` are per RGB channel, on the scale 0 to 1.
+    centre out (squash and crop only). `mean` and `std` are per RGB channel, on the scale 0 to 1. With
+    `normalized_in_graph` the network takes uint8 pixels and normalises them itself.
     """
 
     height: int
@@ -36,10 +38,18 @@ class Preprocess:
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     background: tuple[int, int, int] = BACKGROUND
+    normalized_in_graph: bool = False
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Of one image: (3, H, W) float32, or (H, W, 3) uint8 where the graph normalises."""
+        return (self.height, self.width, 3) if self.normalized_in_graph else (3, self.height, self.width)
 
     def to_json(self) -> dict[str, Any]:
-        """The plain-data form in checkpoints."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The plain-data form in checkpoints, whose networks never normalise."""
+        values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        del values["normalized_in_graph"]
+        return values
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Preprocess":
@@ -74,9 +84,22 @@ def normalize(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDAr
     return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
 
 
-def preprocess_image(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.float32]:
-    """The network's input (3, H, W) float32 for one RGB image."""
-    return normalize(resize(image, preprocess), preprocess)
+def preprocess_image(image: Image.Image, preprocess: Preprocess) -> InputArray:
+    """The network's input for one RGB image: (3, H, W) float32, or (H, W, 3) uint8 where the graph normalises."""
+    pixels = resize(image, preprocess)
+    return pixels if preprocess.normalized_in_graph else normalize(pixels, preprocess)
+
+
+def as_input_of(inputs: InputArray, source: Preprocess, target: Preprocess) -> InputArray:
+    """Inputs (N, ...) that were made for `source` as `target` takes them: pixels are normalised where that is missing.
+
+    Raises ValueError for the way back: normalised values have lost their pixels.
+    """
+    if source.normalized_in_graph == target.normalized_in_graph:
+        return inputs
+    if inputs.dtype != np.uint8:
+        raise ValueError("normalised values cannot become pixels again")
+    return normalize(inputs, target)
 
 
 def _letterbox(

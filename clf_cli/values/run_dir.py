@@ -93,7 +93,7 @@ class RunDir:
         return self.export / "model.onnx"
 
     def onnx_variant(self, suffix: str) -> Path:
-        """An export that is not of the weights that scored: `-live` gives model-live.onnx."""
+        """An export that is no plain float32 file of the weights that scored: `-live` gives model-live.onnx."""
         return self.export / f"model{suffix}.onnx"
 
     @property

@@ -10,7 +10,7 @@ from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, noise
 from clf_cli.engine.onnx_golden import GoldenImage, golden_of
 from clf_cli.errors import CheckFailedError, ModelError
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.settings.sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions

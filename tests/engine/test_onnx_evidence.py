@@ -10,7 +10,8 @@ from clf_cli.engine.onnx_evidence import onnx_file, reference_for, validate_onnx
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.settings.sections import DataSection, ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
+from clf_cli.settings.sections import DataSection
 from clf_cli.values.contract import Score
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import COMPUTE, CONTRACT, linear, write_onnx_file

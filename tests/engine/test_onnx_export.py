@@ -23,7 +23,7 @@ from clf_cli.errors import ExportError, ModelError, RunError, UsageError
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_logits, read_contract
-from clf_cli.settings.sections import ExportSection
+from clf_cli.settings.onnx_sections import ExportSection
 from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
 from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.run_dir import RunDir
@@ -205,7 +205,7 @@ def test_same_bytes_in_another_process(exported, tmp_path):
 from pathlib import Path
 from clf_cli.engine.onnx_export import export_checkpoint
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.settings.sections import ExportSection
+from clf_cli.settings.onnx_sections import ExportSection
 from clf_cli.values.onnx_files import files_beside
 from tests.onnx_models import COMPUTE
 export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),

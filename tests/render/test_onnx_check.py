@@ -9,7 +9,7 @@ from clf_cli.engine.onnx_check import Evidence, check_onnx
 from clf_cli.engine.onnx_parity import Flip
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.render.onnx_check import FLIPS, table
-from clf_cli.settings.sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.predictions import Predictions
 from tests.onnx_models import CONTRACT, LABELS, linear, write_onnx_file
 

@@ -9,7 +9,7 @@ from clf_cli.engine.onnx_check import Evidence, check_onnx
 from clf_cli.engine.onnx_export import OnnxExportResult
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.render.onnx_export import lines, table
-from clf_cli.settings.sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection
 from tests.onnx_models import linear, write_onnx_file
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from clf_cli.settings.kinds import bounds, choices, expected, is_list, metavar, shown
 from clf_cli.settings.root import SECTIONS, Setting, all_settings
-from clf_cli.settings.sections import Section
+from clf_cli.settings.section import Section
 
 
 @pytest.mark.parametrize(

@@ -44,21 +44,25 @@ def export(
     from clf_cli.cli.model_data import model_data_if_there
     from clf_cli.data.scan import scan_threads
     from clf_cli.engine.onnx_export import export_checkpoint, export_target
-    from clf_cli.engine.onnx_golden import find_golden
+    from clf_cli.engine.onnx_golden import stored_images
+    from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
     from clf_cli.models.checkpoint import read_checkpoint
     from clf_cli.models.classifier import model_file
     from clf_cli.models.compute import resolve_compute
     from clf_cli.models.network import network_classifier
     from clf_cli.render.onnx_export import lines
 
+    settings = resolved.settings
     checkpoint = read_checkpoint(model_file(model))
-    files = export_target(checkpoint, ema, out)
-    compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
+    files = export_target(checkpoint, ema, out, settings.variant)
+    compute, notes = resolve_compute(settings.compute.model_copy(update={"device": "cpu"}))
     classifier = network_classifier(checkpoint.path, ema, compute)
     dataset = model_data_if_there(resolved, classifier)
-    workers = scan_threads(resolved.settings.compute.workers)
-    images, note = find_golden(classifier, dataset, files.model, workers, progress)
-    result = export_checkpoint(checkpoint, files, resolved.settings.export, images, compute, ema)
+    stored, note = ((), None) if dataset is not None else stored_images(classifier, files.model)
+    images = ExportImages(dataset, stored=stored, workers=scan_threads(settings.compute.workers))
+    result = export_checkpoint(
+        checkpoint, files, ExportPlan(compute, settings.export, settings.variant, images, ema), progress
+    )
     for line in (*notes, *([note] if note else []), *lines(result)):
         say(line)
     if as_json:

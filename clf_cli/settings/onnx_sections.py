@@ -1,0 +1,76 @@
+"""Settings of the ONNX file: how it is made, its variants, how it is held against its model and timed."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from clf_cli.settings.section import Flag, Section, Share
+from clf_cli.values.precision import OnnxPrecision
+
+
+class ExportSection(Section):
+    title: ClassVar[str] = "ONNX export"
+
+    enabled: Annotated[bool, Flag(("--export/--no-export",))] = Field(
+        True, description="Export the best weights at the end of training."
+    )
+    opset: Annotated[int, Field(ge=17)] = Field(
+        18, description="ONNX opset: 17 (by the older exporter only) to the newest that the installed packages write."
+    )
+    simplify: bool = Field(False, description="Run onnxsim, in a child process, and keep its result if it agrees.")
+    require_rescore: bool = Field(
+        False, description="Exit 3 where the file cannot be scored on the images of its checkpoint's score."
+    )
+    step_seconds: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="Time limit of each exporter and tool that runs in a child process."
+    )
+    step_memory: Annotated[int, Field(gt=0)] = Field(
+        16384, description="Memory limit of such a child, in MB of addresses (not on Windows)."
+    )
+
+
+class VariantSection(Section):
+    """What `clf export` makes of the float32 file; training exports that one alone."""
+
+    title: ClassVar[str] = "Variant"
+
+    precision: OnnxPrecision = Field("fp32", description="Of the arithmetic inside the file.")
+    with_softmax: bool = Field(False, description="Answer with probabilities instead of logits.")
+    with_preprocess: bool = Field(
+        False, description="Take uint8 pixels (batch, height, width, 3); normalise inside the file."
+    )
+    calibration_images: Annotated[int, Field(gt=0)] = Field(
+        256, description="Train images from which int8 learns its ranges."
+    )
+    min_agreement: Share | None = Field(
+        None, description="Least share of answers equal to fp32's, ties aside. Default: fp16 0.99, int8 0.95."
+    )
+    max_accuracy_drop: Share | None = Field(
+        None, description="Largest loss of accuracy against fp32. Default: fp16 0.005, int8 0.01."
+    )
+
+
+class ValidateSection(Section):
+    title: ClassVar[str] = "Gates"
+
+    tolerance: Annotated[float, Field(gt=0)] = Field(
+        1e-4, description="Largest logit difference, relative to max(1, max|logit|)."
+    )
+    min_agreement: Share = Field(1.0, description="Least share of equal predictions, ties aside.")
+    max_accuracy_drop: Share = Field(0.0, description="Largest loss of accuracy against the reference, ties aside.")
+    batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
+        (1, 2, 3, 7, 32), description="Batch sizes that the file must answer alike for."
+    )
+    provider: str = Field("cpu", description="ONNX Runtime's execution provider: cpu, cuda, tensorrt, openvino, ...")
+
+
+class BenchmarkSection(Section):
+    title: ClassVar[str] = "Measurement"
+
+    batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
+        (1, 8, 32), description="Images per call."
+    )
+    threads: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
+        (1,), description="Math threads."
+    )
+    seconds: Annotated[float, Field(gt=0)] = Field(2.0, description="Least time measured per case.")
