@@ -6,7 +6,8 @@ from pathlib import Path
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.engine.calibration import CalibrationResult
-from clf_cli.engine.onnx_check import Evidence, OnnxCheckResult, check_onnx
+from clf_cli.engine.onnx_check import Evidence, check_onnx
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_evidence import onnx_file
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, read_golden, write_golden
 from clf_cli.engine.onnx_metadata import write_contract

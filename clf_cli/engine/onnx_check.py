@@ -1,28 +1,31 @@
 """Does the ONNX file answer like the model that it came from? Graph, batch sizes, real images, golden samples."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from clf_cli.engine.metrics import metrics
+from clf_cli.engine.onnx_check_reasons import (
+    batch_reasons,
+    golden_reasons,
+    image_reasons,
+    preprocess_reasons,
+    score_reasons,
+)
+from clf_cli.engine.onnx_check_result import ComparedWith, GoldenParity, OnnxCheckResult, ScoreCheck
 from clf_cli.engine.onnx_golden import Golden
-from clf_cli.engine.onnx_graph import GraphFacts, graph_facts, graph_problems
-from clf_cli.engine.onnx_parity import ImagesParity, Parity, images_parity, in_order, parity
-from clf_cli.errors import CheckFailedError, ModelError
+from clf_cli.engine.onnx_graph import graph_facts, graph_problems
+from clf_cli.engine.onnx_parity import Parity, images_parity, in_order, parity
+from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, Predictions, ties
 from clf_cli.values.preprocess import InputArray, Preprocess, preprocess_image
-from clf_cli.values.report import DataRef, ModelRef, Report
 
 BATCH_SIZES = (1, 2, 3, 7, 32)
-ComparedWith = Literal["checkpoint", "golden samples", "score"]
 
 
 @dataclass(frozen=True)
@@ -40,75 +43,6 @@ class Evidence:
     answers: Predictions | None = None
     same_data: bool = False
     inputs: FloatArray | None = None
-
-
-@dataclass(frozen=True)
-class GoldenParity:
-    """Against the golden logits: from the stored tensors, and from the stored images through the contract."""
-
-    from_tensors: Parity
-    from_images: Parity
-
-
-@dataclass(frozen=True)
-class ScoreCheck:
-    """The score in the contract and what the ONNX file scores now on the same images."""
-
-    metric: str
-    split: str
-    stored: float
-    now: float
-    allowed: float  # largest difference that ties and the gate explain
-
-
-@dataclass(frozen=True)
-class OnnxCheckResult:
-    """`reasons` says why the answer is no; an empty one is yes."""
-
-    kind: ClassVar[str] = "onnx_check"
-
-    model: ModelRef
-    compared_with: tuple[ComparedWith, ...]
-    graph: GraphFacts
-    batches: tuple[tuple[int, Parity], ...]  # batch size, difference from the reference, the golden logits or batch 1
-    gates: ValidateSection
-    images: ImagesParity | None = None
-    golden: GoldenParity | None = None
-    score: ScoreCheck | None = None
-    accuracy: float | None = None  # of the ONNX file on the data, when there are data
-    reference: ModelRef | None = None  # the checkpoint
-    reasons: tuple[str, ...] = ()
-    data: DataRef | None = None  # of `images`
-    findings: tuple[dict[str, Any], ...] = ()  # of the model
-
-    @property
-    def report(self) -> Report:
-        return Report(self, self.model, self.data, self.findings)
-
-    @property
-    def passed(self) -> bool:
-        return not self.reasons
-
-    def to_result(self) -> dict[str, Any]:
-        return {
-            "passed": self.passed,
-            "reasons": list(self.reasons),
-            "compared_with": list(self.compared_with),
-            "reference": self.reference and asdict(self.reference),
-            "gates": self.gates.model_dump(),
-            "graph": self.graph.to_json(),
-            "batches": [{"size": size, **found.to_json()} for size, found in self.batches],
-            "images": self.images and self.images.to_json(),
-            "accuracy": self.accuracy,
-            "golden": self.golden and asdict(self.golden),
-            "score": self.score and asdict(self.score),
-        }
-
-    def raise_if_failed(self, path: Path) -> None:
-        """Raises CheckFailedError (exit 1) with the reasons; `path` is the ONNX file."""
-        if self.reasons:
-            hint = "If it was exported from another checkpoint, name that one with --against CHECKPOINT."
-            raise CheckFailedError(f"{path}: {'; '.join(self.reasons)}.", hint if self.reference else None)
 
 
 def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> OnnxCheckResult:
@@ -133,14 +67,14 @@ def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> 
             onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref, findings=onnx.findings
         )
     if evidence.reference is not None:
-        reasons += _preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
+        reasons += preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
     batches = _check_batches(onnx, evidence)
     images = images_parity(evidence.expected, evidence.answers) if evidence.expected and evidence.answers else None
     golden = _golden_parity(onnx, evidence.golden) if evidence.golden else None
-    reasons += _batch_reasons(batches, gates)
-    reasons += _image_reasons(images, gates) if images else []
-    reasons += _golden_reasons(golden, gates) if golden else []
-    reasons += _score_reasons(stored) if stored else []
+    reasons += batch_reasons(batches, gates)
+    reasons += image_reasons(images, gates) if images else []
+    reasons += golden_reasons(golden, gates) if golden else []
+    reasons += score_reasons(stored) if stored else []
     accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
     found = (images, golden, stored, accuracy, ref, tuple(reasons))
     return OnnxCheckResult(onnx.ref, compared, facts, batches, gates, *found, findings=onnx.findings)
@@ -193,13 +127,6 @@ def _misfits(onnx: Classifier, evidence: Evidence) -> list[str]:
     return reasons
 
 
-def _preprocess_reasons(onnx: Preprocess, reference: Preprocess) -> list[str]:
-    ours, theirs = onnx.to_json(), reference.to_json()
-    return [
-        f"its contract says {key} {ours[key]}, the checkpoint {theirs[key]}" for key in ours if ours[key] != theirs[key]
-    ]
-
-
 def _check_batches(onnx: Classifier, evidence: Evidence) -> tuple[tuple[int, Parity], ...]:
     """Each batch size on the same images, cyclically: against the reference, else golden logits, else one by one."""
     golden, reference = evidence.golden, evidence.reference
@@ -236,45 +163,3 @@ def _score_check(score: Score | None, evidence: Evidence, gates: ValidateSection
     if "f1" in score.metric:
         allowed += ambiguous * len(answers.labels)
     return ScoreCheck(score.metric, score.split, score.value, now, allowed)
-
-
-def _batch_reasons(batches: Sequence[tuple[int, Parity]], gates: ValidateSection) -> list[str]:
-    bad = [(size, found) for size, found in batches if not found.within(gates.tolerance)]
-    if not bad:
-        return []
-    sizes, worst = ", ".join(str(size) for size, _ in bad), max(found.relative_difference for _, found in bad)
-    return [f"at batch size {sizes} the logits differ by up to {_number(worst)}, more than {gates.tolerance:g}"]
-
-
-def _image_reasons(images: ImagesParity, gates: ValidateSection) -> list[str]:
-    found, reasons = images.parity, []
-    if not found.within(gates.tolerance):
-        worst = _number(found.relative_difference)
-        reasons.append(f"on the images the logits differ by up to {worst}, more than {gates.tolerance:g}")
-    if found.agreement < gates.min_agreement:
-        flips = sum(not flip.tie for flip in images.flips)
-        reasons.append(
-            f"{flips} of {found.images} images get another class (agreement {found.agreement:.4f}, "
-            f"wanted {gates.min_agreement:g})"
-        )
-    if images.accuracy_drop > gates.max_accuracy_drop:
-        reasons.append(f"accuracy falls by {images.accuracy_drop:.4f}, more than {gates.max_accuracy_drop:g}")
-    return reasons
-
-
-def _golden_reasons(golden: GoldenParity, gates: ValidateSection) -> list[str]:
-    for what, found in (("tensors", golden.from_tensors), ("images", golden.from_images)):
-        if not found.within(gates.tolerance):
-            worst = _number(found.relative_difference)
-            return [f"from the golden {what} the logits differ by up to {worst}, more than {gates.tolerance:g}"]
-    return []
-
-
-def _score_reasons(score: ScoreCheck) -> list[str]:
-    if abs(score.stored - score.now) <= score.allowed:
-        return []
-    return [f"{score.metric} is {score.now:.4f}, its contract says {score.stored:.4f}"]
-
-
-def _number(value: float) -> str:
-    return "not a number" if np.isnan(value) else f"{value:.2g}"

@@ -7,7 +7,8 @@ import numpy as np
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import open_image
-from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, refused_batches
+from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, refused_batches
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_golden import read_golden
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from clf_cli import __version__
-from clf_cli.engine.onnx_check import BATCH_SIZES, OnnxCheckResult
+from clf_cli.engine.onnx_check import BATCH_SIZES
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_judge import Judge

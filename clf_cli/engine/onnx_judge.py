@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, OnnxCheckResult, check_onnx, noise
+from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, noise
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_golden import Golden
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.onnx import onnx_classifier

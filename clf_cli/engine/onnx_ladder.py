@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from clf_cli.engine.onnx_check import OnnxCheckResult
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_convert import strip_foreign_metadata, write_onnx
 from clf_cli.engine.onnx_judge import Judge
 from clf_cli.engine.onnx_metadata import Made, metadata

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clf_cli.engine.onnx_check import OnnxCheckResult
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_parity import Flip, Parity
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 

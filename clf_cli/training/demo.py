@@ -7,7 +7,7 @@ from pathlib import Path
 
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.data.scan import scan_threads
-from clf_cli.engine.onnx_check import OnnxCheckResult
+from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_evidence import reference_for, validate_onnx
 from clf_cli.engine.synth import SynthResult, plan_set
 from clf_cli.engine.synth_write import check_out, write_synth
