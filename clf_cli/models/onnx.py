@@ -1,7 +1,7 @@
 """An exported ONNX file as a logits function with its contract. Never imports torch."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from clf_cli.values.preprocess import InputArray
 from clf_cli.values.run_dir import run_of
 
 EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
+CPU = ("CPUExecutionProvider",)
 _FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
 
 
@@ -30,6 +31,11 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Input
     session = open_session(path, threads)
     contract = contract_of(path, session)
     check_graph(path, session, contract)
+    return logits_of(path, session, contract), contract
+
+
+def logits_of(path: Path, session: ort.InferenceSession, contract: Contract) -> Callable[[InputArray], FloatArray]:
+    """What `onnx_logits` gives, of a session that is open already, wherever it runs."""
 
     def logits(images: InputArray) -> FloatArray:
         try:
@@ -39,7 +45,7 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Input
             raise ModelError(f"{path} cannot answer for a batch of {len(images)}: {reason}", EXPORT_AGAIN) from error
         return answer if contract.output == "logits" else np.log(np.maximum(answer, np.float32(LOG_FLOOR)))
 
-    return logits, contract
+    return logits
 
 
 def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
@@ -68,8 +74,14 @@ def read_contract(path: Path) -> Contract:
     return contract_of(path, open_session(path, 1))
 
 
-def open_session(path: Path, threads: int | None) -> ort.InferenceSession:
-    """The file in ONNX Runtime, on the CPU; raises ModelError (exit 4) when it cannot be opened."""
+def open_session(
+    path: Path, threads: int | None, providers: Sequence[str] = CPU, profile: Path | None = None
+) -> ort.InferenceSession:
+    """The file in ONNX Runtime; each node runs on the first of `providers` that takes it.
+
+    With `profile` it times every node until `end_profiling`, in a file whose name starts with that path. Raises
+    ModelError (exit 4) when it cannot be opened.
+    """
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not an ONNX file.", f"Name the file, such as {path / 'model.onnx'}.")
     if not path.is_file():
@@ -78,8 +90,11 @@ def open_session(path: Path, threads: int | None) -> ort.InferenceSession:
     options.log_severity_level = _FATAL
     if threads is not None:
         options.intra_op_num_threads = threads
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
+    try:  # its fallback would print on stdout
+        return ort.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         size = path.stat().st_size
         if type(error).__name__ == "InvalidProtobuf" or "No graph was found" in str(error):
