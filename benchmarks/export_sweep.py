@@ -1,0 +1,289 @@
+"""Which of timm's architectures clf exports: one of each family that timm lists, the smallest, and well-known ones.
+
+    uv run python benchmarks/export_sweep.py [ARCH ...] [--again] [--out benchmarks/results/export_sweep.jsonl]
+    uv run python benchmarks/export_sweep.py --page > docs/export-support.md
+
+Each architecture has a process of its own, with limits of time and memory (`--one ARCH` is that child). It is built at
+its own input size with random weights in which every branch counts, written as a checkpoint, exported by the ladder of
+`clf export`, and the file's answers to batches of 1, 2 and 3 images are compared with torch's: 1e-4 relative to
+max(1, max|logit|), and the same class. One JSON line per architecture is appended; those that are there are skipped,
+those that failed are tried again with `--again`, and the last line of an architecture counts.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "export_sweep.jsonl"
+LIMIT_SECONDS, LIMIT_MEGABYTES = 5400, 16384  # of the clock: the machine may be busy; of addresses
+TOLERANCE = 1e-4
+BATCHES = (1, 2, 3)
+CLASSES = 10
+KNOWN = """
+resnet18 resnet34 resnet50 resnet50d wide_resnet50_2 resnext50_32x4d seresnet50 resnetrs50 resnetv2_50
+bat_resnext26ts mobilenetv1_100 mobilenetv2_100 mobilenetv3_small_100 mobilenetv3_large_100 mobilenetv4_conv_small
+mobilenetv4_hybrid_medium mnasnet_100 fbnetc_100 spnasnet_100 tinynet_a efficientnet_b0 tf_efficientnet_b0
+tf_efficientnet_lite0 tf_efficientnetv2_b0 efficientnetv2_rw_t convnext_atto convnext_tiny convnextv2_atto
+regnety_008 regnetx_008 vit_small_patch16_224 vit_base_patch32_224 vit_base_patch32_clip_224
+vit_small_patch14_dinov2 vit_small_patch16_dinov3 eva02_tiny_patch14_224 deit3_small_patch16_224
+deit_tiny_distilled_patch16_224 swin_s3_tiny_224 coatnet_0_rw_224 maxvit_tiny_tf_224 mixer_b16_224 resmlp_12_224
+caformer_s18 convformer_s18 poolformerv2_s12 ghostnet_100 halonet26t lambda_resnet26t botnet26t_256 gernet_s
+mobileone_s0 repvgg_a0 mobilevitv2_050 dm_nfnet_f0 nf_resnet50 eca_nfnet_l0 densenetblur121d vgg16_bn
+twins_pcpvt_small dla34 hardcorenas_a naflexvit_base_patch16_gap pvt_v2_b1 xcit_tiny_12_p8_224 crossvit_9_dagger_240
+legacy_senet154 levit_conv_128s
+"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    arch: str
+    family: str  # the module of timm that defines it
+    parameters: int | None
+    pixels: int
+
+    @property
+    def cost(self) -> float:
+        return (self.parameters or 10**9) * self.pixels
+
+
+def chosen() -> tuple[list[str], list[Choice]]:
+    """timm's families; and the smallest of each, cheap ones first, before the well-known ones."""
+    import timm
+
+    from clf_cli.models.catalog import catalog
+
+    facts = {entry.architecture: entry for entry in catalog() if entry.default}
+    known_names = set(KNOWN.split())
+    smallest, known = [], []
+    for family in timm.list_modules():
+        members = [
+            Choice(name, family, facts[name].parameters, facts[name].height * facts[name].width)
+            for name in timm.list_models(module=family)
+            if not name.startswith("test_") and name in facts
+        ]
+        first = min(members, key=lambda one: (one.parameters or 10**12, one.pixels, one.arch))
+        smallest.append(first)
+        known += [one for one in members if one.arch in known_names and one != first]
+    missing = known_names - {one.arch for one in (*smallest, *known)}
+    assert not missing, f"this timm lacks {sorted(missing)}"
+    return timm.list_modules(), [*sorted(smallest, key=lambda o: o.cost), *sorted(known, key=lambda o: o.cost)]
+
+
+# One architecture, in a child
+
+
+def images(count: int, height: int, width: int, seed: int) -> Any:
+    """(count, 3, H, W) float32 of standard deviation 1: coarse shapes and noise, different from one another."""
+    import torch
+    from torch.nn import functional
+
+    generator = torch.Generator().manual_seed(seed)
+    levels = [torch.randn(count, 3, side, side, generator=generator) for side in (1, 4, 16)]
+    coarse = [functional.interpolate(level, (height, width), mode="bilinear") for level in levels]
+    found = sum(coarse) + 0.5 * torch.randn(count, 3, height, width, generator=generator)
+    return found / found.std()
+
+
+def bring_to_life(network: Any, heads: frozenset[str], height: int, width: int) -> float:
+    """Makes an untrained network one in which every branch counts and whose logits depend on the image.
+
+    Scales and biases are drawn anew, weights that start at zero too; batch norms get the statistics of images; then
+    the head is scaled so that logits are of size 1 and centred. Returns the standard deviation of the logits of one
+    class over images.
+    """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if value.ndim <= 1 or value.numel() == max(value.shape):  # biases, scales, gates and layer scales
+                value.normal_(0, 0.1) if name.endswith("bias") else value.uniform_(0.7, 1.3)
+            elif float(value.std()) < 1e-3:
+                value.normal_(0, 0.02 if "embed" in name or "token" in name else value[0].numel() ** -0.5)
+        network.eval()
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+        network(images(4, height, width, 1))
+        network.eval()
+        logits = network(images(8, height, width, 2))
+        own = network.state_dict()
+        spread = float((logits - logits.mean(0)).std())
+        gain = min(1 / max(spread, 1e-12), 20 / max(float(logits.std()), 1e-12))
+        for name in heads:
+            if name.endswith("bias"):
+                own[name].sub_(logits.mean(0)).mul_(gain)
+            else:
+                own[name].mul_(gain)
+        again = network(images(8, height, width, 2))
+        return float((again - again.mean(0)).std())
+
+
+def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
+    """A checkpoint as training writes it; returns what is known of the network."""
+    import torch
+
+    from clf_cli.models.build import architecture, build_network, preprocess_for
+    from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
+    from clf_cli.models.weights import head_keys
+    from clf_cli.settings.sections import ModelSection
+    from clf_cli.values.labels import Labels
+
+    preprocess = preprocess_for(ModelSection(arch=arch, pretrained=False))
+    height, width = preprocess.height, preprocess.width
+    torch.manual_seed(0)
+    network = build_network(arch, CLASSES, image_size=(height, width))
+    facts = {"height": height, "width": width, "parameters": sum(p.numel() for p in network.parameters())}
+    heads = head_keys(network.state_dict(), architecture(arch))
+    facts["spread"] = round(bring_to_life(network, heads, height, width), 4)
+    payload = clf_payload(
+        CheckpointFacts(
+            arch=arch,
+            labels=Labels(tuple(f"class {number}" for number in range(CLASSES))),
+            preprocess=preprocess,
+            settings={},
+            score=None,
+            scored_weights="live",
+            epoch=1,
+            run_id=None,
+            data_fingerprint=None,
+        )
+    )
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    torch.save({"state_dict": state, "clf": payload}, path)
+    return facts
+
+
+def one(arch: str) -> dict[str, Any]:
+    """Exports the architecture and compares; what clf refuses is in `reason`, in its own words."""
+    import torch
+
+    from clf_cli.errors import ClfError
+
+    torch.set_num_threads(1)
+    found: dict[str, Any] = {"passed": False, "reason": None}
+    with tempfile.TemporaryDirectory() as name:
+        stage = "build"
+        try:
+            found |= write_checkpoint(arch, Path(name) / "best.ckpt")
+            stage = "export"
+            return found | exported(Path(name), found["height"], found["width"])
+        except ClfError as error:
+            return found | {"stage": stage, "reason": error.message}
+
+
+def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
+    """Climbs the ladder of `clf export` and compares the file with torch. Raises ExportError (exit 5)."""
+    from clf_cli.engine.onnx_export import contract_of
+    from clf_cli.engine.onnx_judge import Judge
+    from clf_cli.engine.onnx_ladder import climb
+    from clf_cli.engine.onnx_parity import parity
+    from clf_cli.models.checkpoint import read_checkpoint
+    from clf_cli.models.network import network_classifier
+    from clf_cli.models.onnx import onnx_logits
+    from clf_cli.settings.onnx_sections import ExportSection
+
+    checkpoint = read_checkpoint(folder / "best.ckpt")
+    reference = network_classifier(checkpoint.path)
+    contract = contract_of(checkpoint, reference.weights)
+    inputs = images(max(BATCHES), height, width, 3).numpy()
+    model = folder / "model.onnx"
+    judge = Judge(reference, inputs, threads=1)
+    climbed = climb(checkpoint, None, contract, judge, ExportSection(), model)
+    logits, _ = onnx_logits(model, threads=1)
+    compared = [parity(reference.logits(inputs[:size]), logits(inputs[:size])) for size in BATCHES]
+    worst = max(one.relative_difference for one in compared)
+    same = all(one.agreement == 1 for one in compared)
+    return {
+        "exporter": climbed.made.exporter,
+        "opset": climbed.check.graph.opset,
+        "nodes": climbed.check.graph.nodes,
+        "bytes": climbed.check.graph.bytes,
+        "relative_difference": float(f"{worst:.2g}"),
+        "same_class": same,
+        "passed": worst <= TOLERANCE and same,
+        "reason": None if worst <= TOLERANCE and same else f"the logits differ by {worst:.2g}; same class: {same}",
+        "fallen": list(climbed.fallen),
+    }
+
+
+# All of them
+
+
+def sweep(choices: list[Choice], out: Path, again: bool) -> Iterator[dict[str, Any]]:
+    """Runs what is not in `out` yet, one after the other, and appends a line for each."""
+    done = {line["arch"]: line["passed"] for line in lines_of(out)}
+    for choice in choices:
+        if choice.arch in done and (done[choice.arch] or not again):
+            continue
+        line = {"arch": choice.arch, "family": choice.family} | in_child(choice.arch)
+        with out.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        yield line
+
+
+def in_child(arch: str) -> dict[str, Any]:
+    """What the child says, or how it ended where it says nothing; `stage` is then `process`."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--one", arch],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said, wrong = process.communicate(timeout=LIMIT_SECONDS)
+        last = (wrong.strip().splitlines() or ["without a word"])[-1][:300]
+        found = (
+            json.loads(said.splitlines()[-1])
+            if process.returncode == 0
+            else {"passed": False, "reason": f"its process ended with {process.returncode}: {last}", "stage": "process"}
+        )
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        found = {"passed": False, "reason": f"not done within {LIMIT_SECONDS} s", "stage": "process"}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return found | {"cpu_seconds": round(spent, 1), "seconds": round(time.monotonic() - start, 1)}
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The last line of each architecture."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return list({line["arch"]: line for line in lines}.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("archs", nargs="*")
+    parser.add_argument("--again", action="store_true", help="try those again that failed")
+    parser.add_argument("--one", metavar="ARCH", help="the child")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    if arguments.one:
+        resource.setrlimit(resource.RLIMIT_AS, (LIMIT_MEGABYTES * 2**20,) * 2)
+        print(json.dumps(one(arguments.one)))
+        return
+    _, choices = chosen()
+    if arguments.archs:
+        choices = [choice for choice in choices if choice.arch in arguments.archs]
+    for line in sweep(choices, arguments.out, arguments.again):
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
