@@ -44,7 +44,7 @@ def _along_first_axis(
 
 
 def _linear(x: FloatArray) -> FloatArray:
-    return np.maximum(0, 1 - np.abs(x))
+    return np.asarray(np.maximum(0, 1 - np.abs(x)), np.float32)
 
 
 def _cubic(x: FloatArray) -> FloatArray:
