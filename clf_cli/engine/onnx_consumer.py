@@ -26,7 +26,6 @@ from clf_cli.values.progress import Progress, silent
 Tensor = npt.NDArray[Any]  # one image as the network takes it, or a batch of them
 Color = Literal["RGB", "BGR"]
 _ORIENTATION = 0x0112
-_CPU = ("CPUExecutionProvider",)
 _FATAL = 4  # ONNX Runtime's log severity
 _TURNS: dict[int, Callable[[Pixels], Pixels]] = {  # the EXIF orientation, undone
     2: np.fliplr,
@@ -102,9 +101,9 @@ def open_consumer(
     model: Path,
     threads: int | None = None,
     contract: Mapping[str, Any] | None = None,
-    providers: Sequence[str] = _CPU,
+    session: ort.InferenceSession | None = None,
 ) -> Consumer:
-    """The ONNX file; `contract` stands in for the one that a foreign file lacks.
+    """The ONNX file, on the CPU or in `session`; `contract` stands in for the one that a foreign file lacks.
 
     Raises ModelError (exit 4) for a file that ONNX Runtime cannot open or that has no contract, and where it cannot
     answer.
@@ -114,7 +113,7 @@ def open_consumer(
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        session = ort.InferenceSession(str(model), options, providers=list(providers))
+        session = session or ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         contract = contract or json.loads(session.get_modelmeta().custom_metadata_map["clf.contract"])
         recipe, names = recipe_of(contract), (contract["input"]["name"], contract["output"]["name"])
         kind, labels = contract["output"]["kind"], Labels(tuple(contract["labels"]))
