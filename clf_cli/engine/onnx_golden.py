@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,23 @@ from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
+from clf_cli.values.contract import Output
 from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import golden_beside
-from clf_cli.values.predictions import FloatArray, Predictions
-from clf_cli.values.preprocess import InputArray, preprocess_image
+from clf_cli.values.precision import OnnxPrecision
+from clf_cli.values.predictions import LOG_FLOOR, FloatArray, Predictions, log_probabilities
+from clf_cli.values.preprocess import InputArray, as_input_of, preprocess_image
 
 GOLDEN = 8
 LONGEST_SIDE = 1024  # of a stored image; a larger one is shrunk first, and the shrunk one is the sample
 INDEX = "index.json"
+# How far a consumer's answers for the stored tensors may be from the stored: max |difference| / max(1, max |stored|).
+# Sums of 8-bit integers are exact, but runtimes round between the layers in different places: docs/consumers.md.
+TOLERANCES: dict[OnnxPrecision, dict[str, float]] = {
+    "fp32": {"onnxruntime": 1e-4, "others": 1e-3},
+    "fp16": {"onnxruntime": 1e-4, "others": 1e-3},
+    "int8": {"onnxruntime": 0.1, "others": 0.1},
+}
 _VERSION = 1
 
 
@@ -37,12 +46,17 @@ class GoldenImage:
 
 @dataclass(frozen=True)
 class Golden:
-    """N images, the network's input of each and the reference logits."""
+    """N images, the network's input of each and the reference logits.
+
+    Of a file that answers with probabilities, the logits are values.predictions.log_probabilities.
+    """
 
     images: tuple[GoldenImage, ...]
     inputs: InputArray  # (N, ...) as the file takes them
     logits: FloatArray  # (N, C)
     labels: Labels  # of the logits' columns
+    output: Output = "logits"  # what the file answers with, and the samples on the disk hold
+    precision: OnnxPrecision = "fp32"  # of the file
 
     def __len__(self) -> int:
         return len(self.images)
@@ -80,11 +94,19 @@ def golden_images(dataset: Dataset, predictions: Predictions) -> tuple[GoldenIma
     return tuple(images)
 
 
-def golden_of(images: tuple[GoldenImage, ...], reference: Classifier) -> Golden:
-    """Preprocesses the images (at least one) and lets the reference answer, in one batch."""
-    preprocess = reference.preprocess
-    inputs = np.stack([preprocess_image(Image.fromarray(image.pixels), preprocess) for image in images])
-    return Golden(images, inputs, reference.logits(inputs), reference.labels)
+def golden_of(images: tuple[GoldenImage, ...], file: Classifier, reference: Classifier | None = None) -> Golden:
+    """Preprocesses the images (at least one) as `file` takes them, and lets it answer, in one batch.
+
+    With `reference` that answers, and `file` only says what it takes and gives: for a file that must answer exactly
+    like the network, in the same order of labels.
+    """
+    inputs = np.stack([preprocess_image(Image.fromarray(image.pixels), file.preprocess) for image in images])
+    if reference is None:
+        logits = file.logits(inputs)
+    else:
+        logits = reference.logits(as_input_of(inputs, file.preprocess, reference.preprocess))
+        logits = log_probabilities(logits) if file.output == "probabilities" else logits
+    return Golden(images, inputs, logits, file.labels, file.output, file.precision)
 
 
 def write_golden(
@@ -92,16 +114,20 @@ def write_golden(
 ) -> None:
     """Fills a new folder: per sample a PNG and two .npy files, and an index.
 
-    The logits are those of the network; the index tells the probability at the contract's `temperature`, and whether
-    its `thresholds` let the answer through.
+    What is stored is what the file answers with, whatever its calibration; the index tells the probability at the
+    contract's `temperature`, and whether its `thresholds` let the answer through.
     """
     folder.mkdir()
     samples = []
     for number, (image, tensor, logits) in enumerate(zip(golden.images, golden.inputs, golden.logits, strict=True)):
-        files = {"image": f"{number}.png", "input": f"{number}.input.npy", "logits": f"{number}.logits.npy"}
+        files = {
+            "image": f"{number}.png",
+            "input": f"{number}.input.npy",
+            golden.output: f"{number}.{golden.output}.npy",
+        }
         Image.fromarray(image.pixels).save(folder / files["image"])
         np.save(folder / files["input"], tensor)
-        np.save(folder / files["logits"], logits)
+        np.save(folder / files[golden.output], logits if golden.output == "logits" else _exp(logits))
         best = int(logits.argmax())
         probability = float(calibrated_probabilities(logits, temperature)[best])
         said = {
@@ -110,32 +136,55 @@ def write_golden(
             "answered": is_answered(best, probability, thresholds),
         }
         samples.append({**files, "source": image.source, "label": image.label, **said})
-    write_json(folder / INDEX, {"version": _VERSION, "labels": list(golden.labels), "samples": samples})
+    index = {
+        "version": _VERSION,
+        "labels": list(golden.labels),
+        "output": golden.output,
+        "precision": golden.precision,
+        "tolerances": TOLERANCES[golden.precision],
+        "samples": samples,
+    }
+    write_json(folder / INDEX, index)
 
 
 def read_golden(folder: Path) -> Golden:
-    """Raises ModelError (exit 4) for a folder that is not whole."""
+    """Raises ModelError (exit 4) for a folder that is not whole, and for one of a later version."""
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        samples: list[dict[str, Any]] = index["samples"]
-        labels = Labels(tuple(index["labels"]))
-        images = tuple(
-            GoldenImage(sample["source"], sample["label"], _rgb(folder / sample["image"])) for sample in samples
-        )
-        inputs = np.stack([np.load(folder / sample["input"], allow_pickle=False) for sample in samples])
-        logits = np.stack([np.load(folder / sample["logits"], allow_pickle=False) for sample in samples])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return _golden_in(folder, index)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         reason = f"it lacks the key {error}" if isinstance(error, KeyError) else str(error)
         raise ModelError(
             f"The golden samples in {folder} cannot be read: {reason}.", "`clf export` writes them again."
         ) from error
-    return Golden(images, inputs, logits, labels)
+
+
+def _golden_in(folder: Path, index: dict[str, Any]) -> Golden:
+    samples: list[dict[str, Any]] = index["samples"]
+    labels = Labels(tuple(index["labels"]))
+    if index["version"] != _VERSION:
+        raise ValueError(f"they are of version {index['version']}, this clf reads version {_VERSION}")
+    output, precision = index.get("output", "logits"), index.get("precision", "fp32")
+    if output not in get_args(Output) or precision not in TOLERANCES:
+        raise ValueError(f"this clf does not know {precision} {output}")
+    images = tuple(GoldenImage(one["source"], one["label"], _rgb(folder / one["image"])) for one in samples)
+    inputs = np.stack([np.load(folder / one["input"], allow_pickle=False) for one in samples])
+    answers = np.stack([np.load(folder / one[output], allow_pickle=False) for one in samples])
+    if answers.shape != (len(samples), len(labels)):
+        raise ValueError(f"{output} are {answers.shape[1:]}, there are {len(labels)} labels")
+    logits = answers if output == "logits" else np.log(np.maximum(answers, np.float32(LOG_FLOOR)))
+    return Golden(images, inputs, logits, labels, output, precision)
 
 
 def _spread(positions: npt.NDArray[np.intp], count: int) -> list[int]:
     if count == 0:
         return []
     return [int(position) for position in positions[np.linspace(0, len(positions) - 1, count).round().astype(int)]]
+
+
+def _exp(logits: FloatArray) -> FloatArray:
+    """Of log-probabilities; in float64, so that only the last bits of the probabilities are lost."""
+    return np.exp(logits.astype(np.float64)).astype(np.float32)
 
 
 def _stored_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Golden samples: which images, and that they come back as they were written."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from clf_cli.engine.onnx_golden import (
 )
 from clf_cli.errors import ModelError
 from clf_cli.values.labels import Labels
-from clf_cli.values.predictions import Predictions
+from clf_cli.values.predictions import LOG_FLOOR, Predictions, log_probabilities, softmax
+from clf_cli.values.preprocess import normalize
 from tests.onnx_models import LABELS, linear
 
 
@@ -66,12 +68,86 @@ def test_index(tmp_path):
     write_golden(tmp_path / "golden", golden)
     index = json.loads((tmp_path / "golden" / "index.json").read_text(encoding="utf-8"))
     assert index["version"] == 1
+    assert (index["labels"], index["output"], index["precision"]) == (list(LABELS), "logits", "fp32")
+    assert index["tolerances"] == {"onnxruntime": 1e-4, "others": 1e-3}
     sample = index["samples"][2]
     assert {key: sample[key] for key in ("image", "input", "logits", "source", "label")} == {
         "image": "2.png", "input": "2.input.npy", "logits": "2.logits.npy", "source": "val/2.png", "label": "00",
     }  # fmt: skip
     assert sample["predicted"] == LABELS.names[golden.logits[2].argmax()]
     assert 0 < sample["probability"] <= 1
+
+
+def test_pixels_in_and_probabilities_out(tmp_path):
+    """The stored tensor is what the file takes, the stored answer what it gives; read back, logits are logits."""
+    network = linear().classifier()
+    pixels = replace(network.preprocess, normalized_in_graph=True)
+    file = replace(network, preprocess=pixels, output="probabilities", precision="int8", logits=None)
+    golden = golden_of(images(), file, network)
+    assert golden.inputs.dtype == np.uint8
+    assert golden.inputs.shape[1:] == (8, 12, 3)
+    logits = network.logits(normalize(golden.inputs, network.preprocess))
+    np.testing.assert_array_equal(golden.logits, log_probabilities(logits))
+    write_golden(tmp_path / "golden", golden)
+    again = read_golden(tmp_path / "golden")
+    assert (again.output, again.precision) == ("probabilities", "int8")
+    np.testing.assert_array_equal(again.inputs, golden.inputs)
+    np.testing.assert_allclose(again.logits, golden.logits, atol=1e-5)
+    stored = np.stack([np.load(tmp_path / "golden" / f"{i}.probabilities.npy") for i in range(len(golden))])
+    assert stored.dtype == np.float32
+    np.testing.assert_allclose(stored, softmax(logits), rtol=1e-5, atol=LOG_FLOOR)
+    assert not list((tmp_path / "golden").glob("*.logits.npy"))
+    index = json.loads((tmp_path / "golden" / "index.json").read_text(encoding="utf-8"))
+    for sample, row in zip(index["samples"], stored, strict=True):
+        assert (sample["predicted"], sample["probability"]) == (LABELS.names[row.argmax()], pytest.approx(row.max()))
+
+
+def test_a_probability_of_zero_comes_back(tmp_path):
+    """float32 has no room for exp(-1000); the floor of the logarithm stands for it."""
+    network = linear().classifier()
+    sure = replace(network, logits=lambda inputs: 1000 * network.logits(inputs), output="logits")
+    golden = golden_of(images(), replace(network, output="probabilities"), sure)
+    write_golden(tmp_path / "golden", golden)
+    np.testing.assert_allclose(read_golden(tmp_path / "golden").logits, golden.logits, atol=1e-4)
+
+
+def test_earlier_samples_are_read(tmp_path):
+    """Before there were variants, the index named neither precision nor output."""
+    golden = golden_of(images(), linear().classifier())
+    write_golden(tmp_path / "golden", golden)
+    change(tmp_path / "golden", lambda index: [index.pop(key) for key in ("output", "precision", "tolerances")])
+    again = read_golden(tmp_path / "golden")
+    assert (again.output, again.precision) == ("logits", "fp32")
+    np.testing.assert_array_equal(again.logits, golden.logits)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda index: index.update(version=2), "version 2, this clf reads version 1"),
+        (lambda index: index.update(output="scores"), "does not know fp32 scores"),
+        (lambda index: index.update(labels=["a", "b"]), r"logits are \(5,\), there are 2 labels"),
+        (lambda index: index.update(samples=[]), "need at least one array"),
+    ],
+)
+def test_index_that_says_something_else(tmp_path, edit, message):
+    write_golden(tmp_path / "golden", golden_of(images(), linear().classifier()))
+    change(tmp_path / "golden", edit)
+    with pytest.raises(ModelError, match=message):
+        read_golden(tmp_path / "golden")
+
+
+def test_sample_that_is_cut_short(tmp_path):
+    write_golden(tmp_path / "golden", golden_of(images(), linear().classifier()))
+    (tmp_path / "golden" / "3.input.npy").write_bytes(b"")
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_golden(tmp_path / "golden")
+
+
+def change(folder, edit):
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    edit(index)
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
 @pytest.mark.parametrize("lost", ["index.json", "0.png", "1.input.npy", "2.logits.npy"])
