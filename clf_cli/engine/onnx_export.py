@@ -144,7 +144,7 @@ def _golden(plan: ExportPlan, reference: Classifier, exported: Classifier, varie
         images = golden_images(plan.images.dataset, varied.rescored.answers)
     if not images:
         return None
-    return golden_of(images, exported if suffix_of(plan.variant) else reference)
+    return golden_of(images, exported, reference if plan.variant.precision == "fp32" else None)
 
 
 def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
