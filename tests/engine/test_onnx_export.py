@@ -19,6 +19,8 @@ from onnx import numpy_helper
 from clf_cli import __version__
 from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
 from clf_cli.engine.onnx_golden import GoldenImage, read_golden
+from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made, made_of
+from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.errors import ExportError, ModelError, RunError, UsageError
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
@@ -30,7 +32,10 @@ from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import COMPUTE, FACTS, LABELS, without_ema, write_checkpoint
 from tests.running import mark
 
-SECTION = ExportSection()
+
+def plan_of(stored=(), ema=None, **section):
+    """How the tests export: on one thread, without a data set."""
+    return ExportPlan(COMPUTE, ExportSection(**section), images=ExportImages(stored=stored), ema=ema)
 
 
 def digest(path):
@@ -53,7 +58,7 @@ def exported(tmp_path_factory):
     write_checkpoint(run.best)
     mark(run)
     before = digest(run.best)
-    result = export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
+    result = export_run(read_checkpoint(run.best), run, plan_of(golden_images()))
     assert digest(run.best) == before, "the checkpoint was touched"
     return run, result
 
@@ -82,8 +87,9 @@ class TestWhatIsWritten:
 
     def test_metadata(self, exported):
         run, _ = exported
+        assert made_of(onnx.load(run.onnx)) == Made("torch.export", 18)
         props = {entry.key: entry.value for entry in onnx.load(run.onnx).metadata_props}
-        assert sorted(props) == [CONTRACT_KEY, "imgsz", "names", "task"]
+        assert sorted(props) == [CONTRACT_KEY, EXPORT_KEY, "imgsz", "names", "task"]
         assert Contract.from_json(json.loads(props[CONTRACT_KEY])) == read_contract(run.onnx)
         assert read_contract(run.onnx).score == Score("val/acc_top1", "val", 0.75, "ema")
         mapping = json.loads(run.export_labels_mapping.read_text(encoding="utf-8"))
@@ -129,7 +135,7 @@ class TestAgain:
     def test_same_bytes(self, exported, capfd):
         run, _ = exported
         before = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
-        export_run(read_checkpoint(run.best), run, SECTION, golden_images(), COMPUTE)
+        export_run(read_checkpoint(run.best), run, plan_of(golden_images()))
         after = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
         assert after == before
         assert capfd.readouterr() == ("", "")
@@ -139,7 +145,7 @@ class TestAgain:
         checkpoint = read_checkpoint(run.best)
         before = digest(run.onnx)
         files = export_target(checkpoint, False, None)
-        result = export_checkpoint(checkpoint, files, ExportSection(simplify=True), (), COMPUTE, ema=False)
+        result = export_checkpoint(checkpoint, files, plan_of(ema=False, simplify=True))
         assert files.model == run.export / "model-live.onnx"
         assert digest(run.onnx) == before
         contract = read_contract(files.model)
@@ -147,7 +153,7 @@ class TestAgain:
         assert result.golden == 0
         assert result.simplified
         props = {entry.key for entry in onnx.load(files.model).metadata_props}
-        assert props == {CONTRACT_KEY, "imgsz", "names", "task"}
+        assert props == {CONTRACT_KEY, EXPORT_KEY, "imgsz", "names", "task"}
         assert not any(node.metadata_props or node.doc_string for node in onnx.load(files.model).graph.node)
         for path in (files.model, files.labels_mapping, files.validation):
             path.unlink()
@@ -157,11 +163,11 @@ class TestSimplifierThatFails:
     """onnxsim's own misbehaviour is in test_onnx_simplify; here, what becomes of the export."""
 
     def exported_with(self, run, target, simplify, monkeypatch):
-        monkeypatch.setattr("clf_cli.engine.onnx_export.simplified", simplify)
+        monkeypatch.setattr("clf_cli.engine.onnx_ladder.simplified", simplify)
         checkpoint = read_checkpoint(run.best)
-        result = export_checkpoint(checkpoint, files_beside(target), ExportSection(simplify=True), (), COMPUTE)
+        result = export_checkpoint(checkpoint, files_beside(target), plan_of(simplify=True))
         assert not result.simplified
-        assert target.read_bytes() == run.onnx.read_bytes(), "the plain export stands"
+        assert digest(target) == digest(run.onnx), "the plain export stands"
         return result.notes
 
     def test_crash(self, exported, tmp_path, monkeypatch):
@@ -185,9 +191,8 @@ def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
     """The exporter's own limit, lowered: weights move to a second file, which is published and announced."""
     monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 1000)
     checkpoint = read_checkpoint(exported[0].best)
-    result = export_checkpoint(
-        checkpoint, files_beside(tmp_path / "big.onnx"), ExportSection(simplify=True), golden_images()[:1], COMPUTE
-    )
+    plan = plan_of(golden_images()[:1], simplify=True)
+    result = export_checkpoint(checkpoint, files_beside(tmp_path / "big.onnx"), plan)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "big.golden", "big.labels_mapping.json", "big.onnx", "big.onnx.data", "big.validation.json",
     ]  # fmt: skip
@@ -205,11 +210,11 @@ def test_same_bytes_in_another_process(exported, tmp_path):
 from pathlib import Path
 from clf_cli.engine.onnx_export import export_checkpoint
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.settings.onnx_sections import ExportSection
+from clf_cli.engine.onnx_plan import ExportPlan
 from clf_cli.values.onnx_files import files_beside
 from tests.onnx_models import COMPUTE
 export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),
-                  ExportSection(), (), COMPUTE)
+                  ExportPlan(COMPUTE))
 """
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[2])
@@ -222,7 +227,7 @@ class TestTransformer:
         facts = without_ema(replace(FACTS, arch="test_vit"))
         checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", facts))
         files = export_target(checkpoint, None, None)
-        result = export_checkpoint(checkpoint, files, ExportSection(opset=20), golden_images()[:2], COMPUTE)
+        result = export_checkpoint(checkpoint, files, plan_of(golden_images()[:2], opset=20))
         assert sorted(path.name for path in tmp_path.iterdir()) == [
             "ckpt.golden", "ckpt.labels_mapping.json", "ckpt.onnx", "ckpt.pt", "ckpt.validation.json",
         ]  # fmt: skip
@@ -240,7 +245,7 @@ class TestFailure:
         target = tmp_path / "model.onnx"
         target.write_bytes(b"old")
         with pytest.raises(ExportError, match="opset 18, asked was 9999") as caught:
-            export_checkpoint(checkpoint, files_beside(target), ExportSection.model_construct(opset=9999), (), COMPUTE)
+            export_checkpoint(checkpoint, files_beside(target), plan_of(opset=9999))
         assert caught.value.exit_code == 5
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
         assert target.read_bytes() == b"old"
@@ -249,7 +254,7 @@ class TestFailure:
         (tmp_path / "taken").write_text("a file")
         target = files_beside(tmp_path / "taken" / "model.onnx")
         with pytest.raises(RunError, match="taken"):
-            export_checkpoint(read_checkpoint(exported[0].best), target, SECTION, (), COMPUTE)
+            export_checkpoint(read_checkpoint(exported[0].best), target, plan_of())
 
     def test_full_disk(self, exported, tmp_path):
         """RLIMIT_FSIZE stands for the disk's end; the old file stays."""
@@ -259,7 +264,7 @@ class TestFailure:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         try:
             with pytest.raises(RunError, match=r"model\.onnx"):
-                export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), SECTION, (), COMPUTE)
+                export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), plan_of())
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
