@@ -7,10 +7,10 @@ from pathlib import Path
 
 from clf_cli.errors import ModelError
 from clf_cli.models.compute import Compute
-from clf_cli.values.contract import Output, Score
+from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.precision import OnnxPrecision
-from clf_cli.values.predictions import FloatArray
+from clf_cli.values.predictions import FloatArray, Output
 from clf_cli.values.preprocess import InputArray, Preprocess
 from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Weights
 from clf_cli.values.run_dir import RunDir, name_in_run, newest_runs

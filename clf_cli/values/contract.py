@@ -1,18 +1,22 @@
 """`clf.contract`: everything that a consumer of the ONNX file needs, in its metadata (docs/design.md, 2.6)."""
 
 import json
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
+from clf_cli.values.contract_check import check_contract
 from clf_cli.values.labels import Labels
 from clf_cli.values.precision import OnnxPrecision
-from clf_cli.values.preprocess import Interpolation, Preprocess, ResizeMode
+from clf_cli.values.predictions import Output
+from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import Weights
 
 CONTRACT_KEY = "clf.contract"
 CONTRACT_VERSION = 1
-Output = Literal["logits", "probabilities"]
+
+
+class NewerContractError(ValueError):
+    """A contract that a later clf wrote; its message names both versions."""
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,12 @@ class Contract:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Contract":
-        """Raises KeyError, TypeError or ValueError when the contract is not one that this version can read."""
-        if data["version"] != CONTRACT_VERSION:
-            raise ValueError(f"contract version {data['version']}, this clf reads version {CONTRACT_VERSION}")
-        _check_readable(data)
+    def from_json(cls, data: Any) -> "Contract":
+        """Raises KeyError or ValueError, naming the key, when the contract is not one that this version can read."""
+        version = data.get("version") if isinstance(data, dict) else None
+        if isinstance(version, int) and version > CONTRACT_VERSION:
+            raise NewerContractError(f"contract version {version}, this clf reads version {CONTRACT_VERSION}")
+        check_contract(data)
         size, how = data["input"], data["preprocess"]
         preprocess = Preprocess(
             height=size["height"],
@@ -147,43 +152,6 @@ def labels_mapping(contract: Contract) -> dict[str, Any]:
         "normalization": {"mean": list(contract.preprocess.mean), "std": list(contract.preprocess.std)},
         "contract": contract.to_json(),
     }
-
-
-def _check_readable(data: dict[str, Any]) -> None:
-    """Refuses values that this version would misread, such as another layout."""
-    labels, size, how = data["labels"], data["input"], data["preprocess"]
-    if not isinstance(labels, list) or not all(isinstance(name, str) for name in labels):
-        raise ValueError("labels is not a list of strings")
-    if not all(isinstance(size[side], int) and size[side] > 0 for side in ("height", "width")):
-        raise ValueError("height and width are not positive whole numbers")
-    if not all(len(how[key]) == 3 for key in ("mean", "std", "background")):
-        raise ValueError("mean, std and background need three numbers each")
-    choices: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
-        ("input.layout", size["layout"], ("NHWC",) if how["normalized_in_graph"] is True else ("NCHW",)),
-        ("input.dtype", size["dtype"], ("uint8",) if how["normalized_in_graph"] is True else ("float32",)),
-        ("input.color", size["color"], ("RGB",)),
-        ("preprocess.normalized_in_graph", how["normalized_in_graph"], (False, True)),
-        ("preprocess.resize_mode", how["resize_mode"], get_args(ResizeMode)),
-        ("preprocess.interpolation", how["interpolation"], get_args(Interpolation)),
-        ("weights", data["weights"], get_args(Weights)),
-        ("output.kind", data["output"]["kind"], get_args(Output)),
-        ("precision", data.get("precision", "fp32"), get_args(OnnxPrecision)),
-    )
-    for key, value, known in choices:
-        if value not in known:
-            raise ValueError(f"{key} is {value!r}, this clf knows {', '.join(repr(one) for one in known)}")
-    _check_calibration(data["temperature"], data["thresholds"], len(labels))
-
-
-def _check_calibration(temperature: Any, thresholds: Any, classes: int) -> None:
-    if temperature is not None and not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
-        raise ValueError(f"temperature is {temperature!r}, no positive number")
-    if thresholds is None:
-        return
-    if not isinstance(thresholds, list) or len(thresholds) != classes:
-        raise ValueError(f"thresholds are not {classes} numbers, one for each class")
-    if not all(one is None or (isinstance(one, (int, float)) and 0 <= one <= 1) for one in thresholds):
-        raise ValueError("thresholds are not numbers from 0 to 1, or null")
 
 
 def _score_to_json(score: Score) -> dict[str, Any]:

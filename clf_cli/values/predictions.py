@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from clf_cli.values.labels import Labels
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+Output = Literal["logits", "probabilities"]  # what a file answers with
 TIE = 1e-4
 LOG_FLOOR = 1e-30  # the least probability that answers of a file with a softmax inside are told apart by
 EVAL_BATCH = 64  # images per forward pass wherever a score is computed, so that training and commands see equal batches
