@@ -15,11 +15,10 @@ from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
-from clf_cli.values.contract import Output
 from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.precision import OnnxPrecision
-from clf_cli.values.predictions import LOG_FLOOR, FloatArray, Predictions, log_probabilities
+from clf_cli.values.predictions import LOG_FLOOR, FloatArray, Output, Predictions, log_probabilities
 from clf_cli.values.preprocess import InputArray, as_input_of, preprocess_image
 
 GOLDEN = 8
