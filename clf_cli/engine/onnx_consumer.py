@@ -42,9 +42,9 @@ _TURNS: dict[int, Callable[[Pixels], Pixels]] = {  # the EXIF orientation, undon
 class Recipe:
     """How an encoded file becomes the network's input, every stage as data.
 
-    `background` lies behind transparency and around letterboxed images; with `flatten` off transparency is dropped
-    instead, and the colours behind it show. `color` is the order in which the network gets the channels; `mean` and
-    `std` are of those channels in that order, after the division by `divisor`.
+    `background` lies behind transparency, `bars` around letterboxed images; with `flatten` off transparency is dropped,
+    and the colours behind it show. `color` is the order in which the network gets the channels; `mean` and `std` are of
+    those channels in that order, after the division by `divisor`.
     """
 
     height: int
@@ -52,6 +52,7 @@ class Recipe:
     exif: bool = True
     flatten: bool = True
     background: tuple[int, int, int] = (128, 128, 128)
+    bars: tuple[int, int, int] = (128, 128, 128)
     color: Color = "RGB"
     resize_mode: str = "squash"
     interpolation: str = "bicubic"
@@ -85,6 +86,7 @@ def recipe_of(contract: Mapping[str, Any]) -> Recipe:
         width=size["width"],
         exif=how["exif"],
         background=_three(how["background"]),
+        bars=_three(how["background"]),
         color=size["color"],
         resize_mode=how["resize_mode"],
         interpolation=how["interpolation"],
@@ -177,7 +179,7 @@ def resized(pixels: Pixels, recipe: Recipe) -> Pixels:
         scale = min(width / pixels.shape[1], height / pixels.shape[0])
         wide, high = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
         canvas = np.empty((height, width, 3), np.uint8)
-        canvas[:] = recipe.background
+        canvas[:] = recipe.bars
         left, top = (width - wide) // 2, (height - high) // 2
         canvas[top : top + high, left : left + wide] = _scaled(pixels, wide, high, recipe)
         return canvas
