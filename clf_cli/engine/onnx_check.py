@@ -1,40 +1,40 @@
 """Does the ONNX file answer like the model that it came from? Graph, batch sizes, real images, golden samples."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
 
 from clf_cli.engine.metrics import metrics
-from clf_cli.engine.onnx_check_reasons import (
-    batch_reasons,
-    golden_reasons,
-    image_reasons,
-    preprocess_reasons,
-    score_reasons,
-)
-from clf_cli.engine.onnx_check_result import ComparedWith, GoldenParity, OnnxCheckResult, ScoreCheck
-from clf_cli.engine.onnx_golden import Golden
+from clf_cli.engine.onnx_check_reasons import decided, misfits, preprocess_reasons
+from clf_cli.engine.onnx_check_result import Check, ComparedWith, GoldenParity, OnnxCheckResult, ScoreCheck
+from clf_cli.engine.onnx_gates import Gates, gates_of
+from clf_cli.engine.onnx_golden import TOLERANCES, Golden
 from clf_cli.engine.onnx_graph import graph_facts, graph_problems
-from clf_cli.engine.onnx_parity import Parity, images_parity, in_order, parity
+from clf_cli.engine.onnx_parity import ImagesParity, Parity, comparable, images_parity, in_order, parity
+from clf_cli.engine.onnx_provider import Placement
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, Predictions, ties
-from clf_cli.values.preprocess import InputArray, Preprocess, preprocess_image
+from clf_cli.values.preprocess import InputArray, Preprocess, as_input_of, preprocess_image
 
-BATCH_SIZES = (1, 2, 3, 7, 32)
+BATCH_SIZES: tuple[int, ...] = ValidateSection().batch_sizes
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What the ONNX file is held against; at least one of reference, golden and a comparable score is needed.
 
-    `answers` are the ONNX file's own predictions, through its contract; `expected` the reference's of the same images,
-    through the checkpoint's preprocessing. `same_data` says that `answers` are of the images that the score in the
-    contract was computed on. `inputs` (N, 3, H, W) are preprocessed real images, where there are any.
+    `answers` are the ONNX file's own predictions, by a consumer of its contract; `expected` the reference's of the same
+    images, through the checkpoint's preprocessing, or without a reference the file's own through clf. `same_data` says
+    that `answers` are of the images that the score in the contract was computed on. `inputs` (n, ...) are real images
+    as the file takes them, where there are any, and `wanted` (n, C) the rows of `expected` that are of the same images:
+    each batch size then answers for all of them. `golden_inputs` (N, ...) is what a consumer makes of the golden
+    images. `refused` are the batch sizes that the file cannot answer for, None where nobody has tried.
     """
 
     reference: Classifier | None = None
@@ -42,53 +42,59 @@ class Evidence:
     expected: Predictions | None = None
     answers: Predictions | None = None
     same_data: bool = False
-    inputs: FloatArray | None = None
+    inputs: InputArray | None = None
+    wanted: FloatArray | None = None
+    golden_inputs: InputArray | None = None
+    placement: Placement | None = None
+    refused: tuple[tuple[int, str], ...] | None = None
 
 
-def check_onnx(onnx: Classifier, evidence: Evidence, gates: ValidateSection) -> OnnxCheckResult:
+def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> OnnxCheckResult:
     """Runs every check that the evidence allows on an ONNX file, opened. Never raises for a wrong answer.
 
     Raises ModelError (exit 4) when there is nothing to hold the file against.
     """
-    facts = graph_facts(onnx.path)
-    reasons = list(graph_problems(onnx.path, facts, onnx.preprocess, len(onnx.labels)))
-    stored = _score_check(onnx.score, evidence, gates)
-    compared = _compared_with(evidence, stored)
-    if not compared:
-        raise ModelError(
-            f"There is nothing to compare {onnx.path} with: it lies in no run, and has no golden samples beside it "
-            "and no score on these data.",
-            "Name the checkpoint that it was exported from: --against CHECKPOINT.",
-        )
-    ref = evidence.reference.ref if evidence.reference is not None else None
-    misfits = [*_misfits(onnx, evidence), *refused_batches(onnx)]
-    if misfits:
-        return OnnxCheckResult(
-            onnx.ref, compared, facts, (), gates, reasons=(*reasons, *misfits), reference=ref, findings=onnx.findings
-        )
-    if evidence.reference is not None:
-        reasons += preprocess_reasons(onnx.preprocess, evidence.reference.preprocess)
-    batches = _check_batches(onnx, evidence)
-    images = images_parity(evidence.expected, evidence.answers) if evidence.expected and evidence.answers else None
-    golden = _golden_parity(onnx, evidence.golden) if evidence.golden else None
-    reasons += batch_reasons(batches, gates)
-    reasons += image_reasons(images, gates) if images else []
-    reasons += golden_reasons(golden, gates) if golden else []
-    reasons += score_reasons(stored) if stored else []
-    accuracy = float(evidence.answers.correct.mean()) if evidence.answers else None
-    found = (images, golden, stored, accuracy, ref, tuple(reasons))
-    return OnnxCheckResult(onnx.ref, compared, facts, batches, gates, *found, findings=onnx.findings)
+    gates, facts, reference = gates_of(asked, onnx.precision), graph_facts(onnx.path), evidence.reference
+    score = _score_check(onnx.score, evidence, gates)
+    result = OnnxCheckResult(
+        model=onnx.ref,
+        compared_with=_compared_with(onnx, evidence, score),
+        graph=facts,
+        batches=(),
+        gates=gates,
+        reference=None if reference is None else reference.ref,
+        placement=evidence.placement,
+        findings=onnx.findings,
+    )
+    problems = graph_problems(onnx.path, facts, onnx.preprocess, len(onnx.labels))
+    odd = tuple(misfits(onnx, reference, evidence.golden))
+    refused = refused_batches(onnx, asked.batch_sizes) if evidence.refused is None else evidence.refused
+    first = [Check("graph", problems), Check("labels and size", odd)]
+    if odd or refused:
+        return decided(result, [*first, *(Check(f"batch size {size}", (reason,)) for size, reason in refused)])
+    if reference is not None or evidence.golden is not None:
+        differing = () if reference is None else tuple(preprocess_reasons(onnx.preprocess, reference.preprocess))
+        first.append(Check("preprocessing", differing))
+    result = replace(
+        result,
+        batches=_check_batches(onnx, evidence, gates, asked.batch_sizes),
+        images=_images_parity(onnx, evidence),
+        golden=_golden_parity(onnx, evidence, asked),
+        score=score,
+        accuracy=float(evidence.answers.correct.mean()) if evidence.answers else None,
+    )
+    return decided(result, first)
 
 
-def refused_batches(onnx: Classifier) -> list[str]:
-    """A sentence for each batch size that the file cannot answer for at all."""
-    reasons = []
-    for size in BATCH_SIZES:
+def refused_batches(onnx: Classifier, sizes: Sequence[int] = BATCH_SIZES) -> tuple[tuple[int, str], ...]:
+    """Each batch size that the file cannot answer for at all, with a sentence."""
+    refused = []
+    for size in sizes:
         try:
             onnx.logits(noise(onnx.preprocess, size))
         except ModelError as error:
-            reasons.append(error.message.rstrip("."))
-    return reasons
+            refused.append((size, error.message.rstrip(".")))
+    return tuple(refused)
 
 
 def noise(preprocess: Preprocess, count: int) -> InputArray:
@@ -99,59 +105,87 @@ def noise(preprocess: Preprocess, count: int) -> InputArray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def _compared_with(evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:
+def _compared_with(onnx: Classifier, evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:
     having: tuple[tuple[ComparedWith, object], ...] = (
         ("checkpoint", evidence.reference),
         ("golden samples", evidence.golden),
         ("score", score),
+        ("answers through clf", evidence.expected if evidence.reference is None else None),
     )
-    return tuple(name for name, found in having if found is not None)
+    compared = tuple(name for name, found in having if found is not None)
+    if not compared:
+        raise ModelError(
+            f"There is nothing to compare {onnx.path} with: it lies in no run, and has no golden samples beside it.",
+            "Name the checkpoint that it was exported from with --against CHECKPOINT, or images with --data.",
+        )
+    return compared
 
 
-def _misfits(onnx: Classifier, evidence: Evidence) -> list[str]:
-    """Differences that leave no logits to compare."""
-    reference, golden = evidence.reference, evidence.golden
-    others: list[tuple[str, Labels, tuple[int, ...]]] = []
-    if reference is not None:
-        others.append(("checkpoint", reference.labels, (reference.preprocess.height, reference.preprocess.width)))
-    if golden is not None:
-        others.append(("golden samples", golden.labels, golden.inputs.shape[2:]))
-    reasons, size = [], (onnx.preprocess.height, onnx.preprocess.width)
-    for name, labels, theirs in others:
-        odd = sorted(set(labels) ^ set(onnx.labels))
-        if odd:
-            shown = ", ".join(repr(label) for label in odd[:5])
-            reasons.append(f"its labels differ from those of the {name}: {shown}{' ...' if len(odd) > 5 else ''}")
-        if theirs != size:
-            reasons.append(f"its input is {size[0]} x {size[1]}, that of the {name} {theirs[0]} x {theirs[1]}")
-    return reasons
-
-
-def _check_batches(onnx: Classifier, evidence: Evidence) -> tuple[tuple[int, Parity], ...]:
-    """Each batch size on the same images, cyclically: against the reference, else golden logits, else one by one."""
-    golden, reference = evidence.golden, evidence.reference
-    if reference is None and golden is not None:
-        inputs, wanted, order = golden.inputs, golden.logits, golden.labels
-    else:
-        real = golden.inputs if evidence.inputs is None and golden is not None else evidence.inputs
-        inputs = noise(onnx.preprocess, max(BATCH_SIZES)) if real is None else real[: max(BATCH_SIZES)]
-        judge = onnx if reference is None else reference
-        wanted, order = np.concatenate([judge.logits(inputs[i : i + 1]) for i in range(len(inputs))]), judge.labels
+def _check_batches(
+    onnx: Classifier, evidence: Evidence, gates: Gates, sizes: Sequence[int]
+) -> tuple[tuple[int, Parity], ...]:
+    """Each batch size on the same images: all of them in full batches where they are of the data, else one batch."""
+    inputs, wanted, order = _wanted(onnx, evidence, gates, max(sizes))
     found = []
-    for size in BATCH_SIZES:
-        rows = np.arange(size) % len(inputs)
-        found.append((size, parity(wanted[rows], in_order(onnx.logits(inputs[rows]), onnx.labels, order))))
+    for size in sizes:
+        whole = evidence.wanted is not None and len(inputs) > size
+        rows = np.arange(len(inputs) // size * size if whole else size) % len(inputs)
+        batches = [onnx.logits(inputs[rows[start : start + size]]) for start in range(0, len(rows), size)]
+        found.append((size, parity(wanted[rows], in_order(np.concatenate(batches), onnx.labels, order))))
     return tuple(found)
 
 
-def _golden_parity(onnx: Classifier, golden: Golden) -> GoldenParity:
-    again = np.stack([preprocess_image(Image.fromarray(image.pixels), onnx.preprocess) for image in golden.images])
+def _wanted(onnx: Classifier, evidence: Evidence, gates: Gates, largest: int) -> tuple[InputArray, FloatArray, Labels]:
+    """Inputs (n, ...), and the answers for them in which order: of the reference, else golden, else one by one."""
+    golden, reference, real = evidence.golden, evidence.reference, evidence.inputs
+    if evidence.wanted is not None and evidence.expected is not None and real is not None:
+        wanted = evidence.wanted
+        if reference is not None:
+            wanted, _ = comparable(wanted, reference.output, wanted, onnx.output)
+        return real, wanted, evidence.expected.labels
+    if reference is None and golden is not None:
+        return golden.inputs, golden.logits, golden.labels
+    if real is None and golden is not None:
+        real = golden.inputs
+    if real is None and reference is not None and gates.tolerance is None:
+        raise ModelError(
+            f"{onnx.path} is {onnx.precision}: how near it is to its checkpoint shows on images alone.",
+            "Name some with --data.",
+        )
+    inputs, judge = noise(onnx.preprocess, largest) if real is None else real[:largest], reference or onnx
+    taken = as_input_of(inputs, onnx.preprocess, judge.preprocess)
+    one_by_one = np.concatenate([judge.logits(taken[i : i + 1]) for i in range(len(taken))])
+    return inputs, comparable(one_by_one, judge.output, one_by_one, onnx.output)[0], judge.labels
+
+
+def _images_parity(onnx: Classifier, evidence: Evidence) -> ImagesParity | None:
+    expected, answers, reference = evidence.expected, evidence.answers, evidence.reference
+    if expected is None or answers is None:
+        return None
+    if reference is not None:
+        ours, theirs = comparable(expected.logits, reference.output, answers.logits, onnx.output)
+        expected, answers = replace(expected, logits=ours), replace(answers, logits=theirs)
+    return images_parity(expected, answers)
+
+
+def _golden_parity(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> GoldenParity | None:
+    golden, again = evidence.golden, evidence.golden_inputs
+    if golden is None:
+        return None
+    if again is None:
+        again = np.stack([preprocess_image(Image.fromarray(image.pixels), onnx.preprocess) for image in golden.images])
     tensors = in_order(onnx.logits(golden.inputs), onnx.labels, golden.labels)
     images = in_order(onnx.logits(again), onnx.labels, golden.labels)
-    return GoldenParity(parity(golden.logits, tensors), parity(golden.logits, images))
+    usual = TOLERANCES[golden.precision]["onnxruntime" if asked.provider == "cpu" else "others"]
+    return GoldenParity(
+        from_tensors=parity(golden.logits, tensors),
+        from_images=parity(golden.logits, images),
+        input_difference=float(np.abs(golden.inputs.astype(np.float32) - again).max()),
+        tolerance=usual if asked.tolerance is None else asked.tolerance,
+    )
 
 
-def _score_check(score: Score | None, evidence: Evidence, gates: ValidateSection) -> ScoreCheck | None:
+def _score_check(score: Score | None, evidence: Evidence, gates: Gates) -> ScoreCheck | None:
     """None where the contract has no score, or not of these images."""
     answers = evidence.answers
     if score is None or score.value is None or answers is None or not evidence.same_data:
@@ -159,7 +193,9 @@ def _score_check(score: Score | None, evidence: Evidence, gates: ValidateSection
     now = metrics(answers).scalars[score.metric.partition("/")[2]]
     ambiguous = float(ties(answers.logits).mean())
     # a tie moves an accuracy by one image; other metrics are smooth or, like macro F1, weigh a rare class's image more
-    allowed = ambiguous + gates.max_accuracy_drop + 1e-6 if "acc" in score.metric else 1e-3 * max(1.0, score.value)
+    allowed = ambiguous + gates.max_accuracy_drop + 1e-6
+    if "acc" not in score.metric:
+        allowed = max(1e-3, gates.max_accuracy_drop) * max(1.0, score.value)
     if "f1" in score.metric:
         allowed += ambiguous * len(answers.labels)
     return ScoreCheck(score.metric, score.split, score.value, now, allowed)

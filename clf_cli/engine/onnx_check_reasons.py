@@ -1,13 +1,61 @@
 """Sentences on what a check of an ONNX file found beyond its gates; none where all is well."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from clf_cli.engine.onnx_check_result import GoldenParity, ScoreCheck
+from clf_cli.engine.onnx_check_result import Check, GoldenParity, OnnxCheckResult, ScoreCheck
+from clf_cli.engine.onnx_gates import Gates
+from clf_cli.engine.onnx_golden import Golden
 from clf_cli.engine.onnx_parity import ImagesParity, Parity
-from clf_cli.settings.onnx_sections import ValidateSection
+from clf_cli.engine.onnx_provider import Placement
+from clf_cli.models.classifier import Classifier
 from clf_cli.values.preprocess import Preprocess
+
+INPUT_TOLERANCE = 1e-4  # of a normalised value; one step of a pixel is 0.004 or more
+
+
+def decided(result: OnnxCheckResult, first: Sequence[Check]) -> OnnxCheckResult:
+    """The result with its checks and reasons; `first` are those of before the comparisons."""
+    placement, gates, golden, images, score = result.placement, result.gates, result.golden, result.images, result.score
+    checks = [*first]
+    if placement is not None:
+        checks.insert(1, Check("provider", tuple(_provider_reasons(placement))))
+    if golden is not None:
+        checks[-1] = Check("preprocessing", (*checks[-1].reasons, *_golden_input_reasons(golden)))
+    after = []
+    if images is not None:
+        after.append(Check("images", tuple(_image_reasons(images, gates))))
+        after.append(Check("accuracy", tuple(_accuracy_reasons(images, gates))))
+    if golden is not None:
+        for what, found in (("tensors", golden.from_tensors), ("images", golden.from_images)):
+            after.append(Check(f"golden {what}", tuple(_golden_reasons(what, found, golden.tolerance))))
+    if score is not None:
+        after.append(Check("score", tuple(_score_reasons(score))))
+    each = [Check(f"batch size {one[0]}", tuple(_batch_reasons([one], gates))) for one in result.batches]
+    reasons = (*_told(checks), *_batch_reasons(result.batches, gates), *_told(after))
+    return replace(result, checks=(*checks, *each, *after), reasons=reasons)
+
+
+def misfits(onnx: Classifier, reference: Classifier | None, golden: Golden | None) -> list[str]:
+    """Differences that leave no logits to compare."""
+    others = []
+    if reference is not None:
+        others.append(("checkpoint", reference.labels, (reference.preprocess.height, reference.preprocess.width)))
+    if golden is not None:
+        height, width = golden.inputs.shape[2:] if golden.inputs.shape[1] == 3 else golden.inputs.shape[1:3]
+        others.append(("golden samples", golden.labels, (height, width)))
+    reasons, size = [], (onnx.preprocess.height, onnx.preprocess.width)
+    for name, labels, theirs in others:
+        odd = sorted(set(labels) ^ set(onnx.labels))
+        if odd:
+            shown = ", ".join(repr(label) for label in odd[:5])
+            reasons.append(f"its labels differ from those of the {name}: {shown}{' ...' if len(odd) > 5 else ''}")
+        if theirs != size:
+            reasons.append(f"its input is {size[0]} x {size[1]}, that of the {name} {theirs[0]} x {theirs[1]}")
+    return reasons
 
 
 def preprocess_reasons(onnx: Preprocess, reference: Preprocess) -> list[str]:
@@ -17,43 +65,84 @@ def preprocess_reasons(onnx: Preprocess, reference: Preprocess) -> list[str]:
     ]
 
 
-def batch_reasons(batches: Sequence[tuple[int, Parity]], gates: ValidateSection) -> list[str]:
-    bad = [(size, found) for size, found in batches if not found.within(gates.tolerance)]
-    if not bad:
+def _golden_input_reasons(golden: GoldenParity) -> list[str]:
+    if golden.input_difference <= INPUT_TOLERANCE:
         return []
-    sizes, worst = ", ".join(str(size) for size, _ in bad), max(found.relative_difference for _, found in bad)
-    return [f"at batch size {sizes} the logits differ by up to {_number(worst)}, more than {gates.tolerance:g}"]
+    worst = _number(golden.input_difference)
+    return [f"its contract makes another input of the golden images: values differ by up to {worst}"]
 
 
-def image_reasons(images: ImagesParity, gates: ValidateSection) -> list[str]:
-    found, reasons = images.parity, []
-    if not found.within(gates.tolerance):
-        worst = _number(found.relative_difference)
-        reasons.append(f"on the images the logits differ by up to {worst}, more than {gates.tolerance:g}")
-    if found.agreement < gates.min_agreement:
-        flips = sum(not flip.tie for flip in images.flips)
-        reasons.append(
-            f"{flips} of {found.images} images get another class (agreement {found.agreement:.4f}, "
-            f"wanted {gates.min_agreement:g})"
-        )
-    if images.accuracy_drop > gates.max_accuracy_drop:
-        reasons.append(f"accuracy falls by {images.accuracy_drop:.4f}, more than {gates.max_accuracy_drop:g}")
-    return reasons
-
-
-def golden_reasons(golden: GoldenParity, gates: ValidateSection) -> list[str]:
-    for what, found in (("tensors", golden.from_tensors), ("images", golden.from_images)):
-        if not found.within(gates.tolerance):
-            worst = _number(found.relative_difference)
-            return [f"from the golden {what} the logits differ by up to {worst}, more than {gates.tolerance:g}"]
+def _provider_reasons(placement: Placement) -> list[str]:
+    """Why the provider that was asked for is not the one that computes."""
+    asked = placement.provider.official
+    if placement.problem is not None:
+        return [f"{asked} could not be started: {placement.problem.rstrip('.')}"]
+    ran = ", ".join(f"{name} {count}" for name, count in placement.nodes)
+    if asked not in dict(placement.nodes):
+        return [f"{asked} ran no node (nodes: {ran})"]
+    if placement.arithmetic_elsewhere:
+        names = ", ".join(f"{count} {name}" for name, count in placement.arithmetic_elsewhere)
+        return [f"{asked} left arithmetic to others: {names} (nodes: {ran})"]
     return []
 
 
-def score_reasons(score: ScoreCheck) -> list[str]:
+def _batch_reasons(batches: Sequence[tuple[int, Parity]], gates: Gates) -> list[str]:
+    """Within the tolerance; where none is applied, with as few flips as the least agreement lets through."""
+    bad = [(size, found) for size, found in batches if not _batch_passes(found, gates)]
+    if not bad:
+        return []
+    sizes, worst = ", ".join(str(size) for size, _ in bad), max(found.relative_difference for _, found in bad)
+    if gates.tolerance is None and not np.isnan(worst):
+        flips = max(found.flips / found.images for _, found in bad)
+        return [f"at batch size {sizes} up to {flips:.0%} of the images get another class"]
+    return [f"at batch size {sizes} the logits differ by up to {_number(worst)}{_more_than(gates.tolerance)}"]
+
+
+def _image_reasons(images: ImagesParity, gates: Gates) -> list[str]:
+    found, reasons = images.parity, []
+    if not found.within(gates.tolerance):
+        worst = _number(found.relative_difference)
+        reasons.append(f"on the images the logits differ by up to {worst}{_more_than(gates.tolerance)}")
+    if found.agreement < gates.min_agreement:
+        reasons.append(
+            f"{found.flips} of {found.images} images get another class (agreement {found.agreement:.4f}, "
+            f"wanted {gates.min_agreement:g})"
+        )
+    return reasons
+
+
+def _accuracy_reasons(images: ImagesParity, gates: Gates) -> list[str]:
+    if images.accuracy_drop > gates.max_accuracy_drop:
+        return [f"accuracy falls by {images.accuracy_drop:.4f}, more than {gates.max_accuracy_drop:g}"]
+    return []
+
+
+def _golden_reasons(what: str, found: Parity, tolerance: float) -> list[str]:
+    if found.within(tolerance):
+        return []
+    worst = _number(found.relative_difference)
+    return [f"from the golden {what} the logits differ by up to {worst}{_more_than(tolerance)}"]
+
+
+def _score_reasons(score: ScoreCheck) -> list[str]:
     if abs(score.stored - score.now) <= score.allowed:
         return []
     return [f"{score.metric} is {score.now:.4f}, its contract says {score.stored:.4f}"]
 
 
+def _told(checks: Sequence[Check]) -> list[str]:
+    return [reason for check in checks for reason in check.reasons]
+
+
 def _number(value: float) -> str:
     return "not a number" if np.isnan(value) else f"{value:.2g}"
+
+
+def _batch_passes(found: Parity, gates: Gates) -> bool:
+    if gates.tolerance is not None or not found.within(None):
+        return found.within(gates.tolerance)
+    return found.flips <= math.ceil((1 - gates.min_agreement) * (found.images - found.ties))
+
+
+def _more_than(tolerance: float | None) -> str:
+    return "" if tolerance is None else f", more than {tolerance:g}"

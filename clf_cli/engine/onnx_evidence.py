@@ -1,24 +1,45 @@
 """What an ONNX file is held against: its checkpoint, real images, golden samples, the score in its contract."""
 
-from dataclasses import replace
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.images import open_image
-from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, refused_batches
+from clf_cli.engine.onnx_check import Evidence, check_onnx, noise, refused_batches
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
+from clf_cli.engine.onnx_consumer import Consumer, consumer_answers, open_consumer, resized, tensor
 from clf_cli.engine.onnx_golden import read_golden
+from clf_cli.engine.onnx_provider import Placement, Provider, place
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier, open_classifier
 from clf_cli.models.compute import Compute
 from clf_cli.settings.onnx_sections import ValidateSection
-from clf_cli.values.onnx_files import golden_beside
-from clf_cli.values.preprocess import preprocess_image
+from clf_cli.values.contract import Contract
+from clf_cli.values.onnx_files import files_beside, golden_beside
+from clf_cli.values.predictions import FloatArray
+from clf_cli.values.preprocess import InputArray
 from clf_cli.values.progress import Progress, silent
 from clf_cli.values.run_dir import RunDir
+
+PROBES = 64  # images of the data that every batch size answers for
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An ONNX file under test: as clf opens it, on the CPU; as a consumer does, on the provider that was asked for."""
+
+    onnx: Classifier
+    consumer: Consumer
+    placement: Placement | None
+
+    @property
+    def tested(self) -> Classifier:
+        """The file with the consumer's answers."""
+        return replace(self.onnx, logits=self.consumer.logits)
 
 
 def onnx_file(model: Path) -> Path:
@@ -49,36 +70,93 @@ def reference_for(onnx: Classifier, against: Path | None, compute: Compute) -> C
     return reference
 
 
+def open_candidate(
+    onnx: Classifier, provider: Provider, threads: int | None, contract: Contract | None = None
+) -> Candidate:
+    """`onnx`, opened as a consumer does; `contract` stands in for the one that a foreign file lacks.
+
+    Raises ModelError (exit 4) for a file that a consumer cannot use.
+    """
+    placed = place(onnx.path, provider, noise(onnx.preprocess, 1), threads, contract)
+    words = None if contract is None else contract.to_json()
+    return Candidate(onnx, open_consumer(onnx.path, threads, words, placed.session), placed.placement)
+
+
 def validate_onnx(
-    onnx: Classifier,
+    candidate: Candidate,
     reference: Classifier | None,
     data: tuple[Dataset, str] | None,
-    gates: ValidateSection,
+    asked: ValidateSection,
     workers: int = 1,
     progress: Progress = silent,
 ) -> OnnxCheckResult:
     """Runs every check that is possible; `data` is a data set and the split of it. The answer is in the result.
 
-    Each model decodes and preprocesses the files by itself. Raises DataError (exit 3) for images that cannot be used,
-    ModelError (exit 4) when there is nothing to compare with.
+    Every file is decoded twice: as training does for the reference, or for the file itself where there is none, and as
+    a consumer does. Raises DataError (exit 3) for images that cannot be used, ModelError (exit 4) when there is nothing
+    to compare with.
     """
-    folder = golden_beside(onnx.path)
-    golden = read_golden(folder) if folder is not None else None
-    if data is None or not same_classes(onnx, reference) or refused_batches(onnx):
-        return check_onnx(onnx, Evidence(reference, golden), gates)
+    onnx, consumer = candidate.onnx, candidate.consumer
+    evidence = _without_data(candidate, asked, reference)
+    if data is None or not same_classes(onnx, reference) or evidence.refused:
+        return check_onnx(candidate.tested, evidence, asked)
     dataset, split = data
-    name, judge = dataset.split_name(split), reference or onnx
-    answers = predict_split(onnx, dataset, split, workers, progress)
-    few = answers.paths[: max(BATCH_SIZES)]
-    evidence = Evidence(
+    expected = predict_split(reference or onnx, dataset, split, workers, progress)
+    positions = np.unique(np.linspace(0, len(expected) - 1, PROBES).round().astype(int))
+    keeping, inputs = _keeping(consumer, frozenset(positions.tolist()))
+    answers = consumer_answers(keeping, dataset.root, dataset.need(split), workers=workers, progress=progress)
+    name = dataset.split_name(split)
+    evidence = replace(
+        evidence,
+        answers=answers,
+        expected=expected,
+        same_data=onnx.score is not None and onnx.score.split == name and dataset.fingerprint == onnx.data_fingerprint,
+        inputs=np.stack(inputs),
+        wanted=expected.logits[positions],
+    )
+    return replace(check_onnx(candidate.tested, evidence, asked), data=dataset.ref(split))
+
+
+def validate_golden(candidate: Candidate, asked: ValidateSection) -> OnnxCheckResult:
+    """The golden samples beside the file alone: what a machine without data and torch can prove.
+
+    Raises ModelError (exit 4) where there are none.
+    """
+    evidence = _without_data(candidate, asked, None)
+    if evidence.golden is None:
+        path = candidate.onnx.path
+        raise ModelError(
+            f"There are no golden samples beside {path}: no folder {files_beside(path).golden}.",
+            "`clf export` writes it beside the file that it makes; copy it along.",
+        )
+    return check_onnx(candidate.tested, evidence, asked)
+
+
+def _without_data(candidate: Candidate, asked: ValidateSection, reference: Classifier | None) -> Evidence:
+    folder, recipe = golden_beside(candidate.onnx.path), candidate.consumer.recipe
+    golden = read_golden(folder) if folder is not None else None
+    again = None
+    if golden is not None:
+        again = np.stack([tensor(resized(image.pixels, recipe), recipe) for image in golden.images])
+    return Evidence(
         reference=reference,
         golden=golden,
-        answers=answers,
-        expected=predict_split(reference, dataset, split, workers, progress) if reference is not None else None,
-        same_data=onnx.score is not None and onnx.score.split == name and dataset.fingerprint == onnx.data_fingerprint,
-        inputs=np.stack([preprocess_image(open_image(dataset.root / path), judge.preprocess) for path in few]),
+        golden_inputs=again,
+        placement=candidate.placement,
+        refused=refused_batches(candidate.tested, asked.batch_sizes),
     )
-    return replace(check_onnx(onnx, evidence, gates), data=dataset.ref(split))
+
+
+def _keeping(consumer: Consumer, positions: Set[int]) -> tuple[Consumer, list[InputArray]]:
+    """The consumer, and a list that gets its inputs at these positions while it answers for images in their order."""
+    kept: list[InputArray] = []
+    answered = count()
+
+    def logits(batch: InputArray) -> FloatArray:
+        kept.extend(image.copy() for image in batch if next(answered) in positions)
+        return consumer.logits(batch)
+
+    return replace(consumer, logits=logits), kept
 
 
 def same_classes(onnx: Classifier, reference: Classifier | None) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from clf_cli.values.labels import Labels
-from clf_cli.values.predictions import FloatArray, Predictions, softmax, ties
+from clf_cli.values.predictions import FloatArray, Output, Predictions, log_probabilities, softmax, ties
 
 
 @dataclass(frozen=True)
@@ -14,19 +14,26 @@ class Parity:
     """Differences of a candidate from a reference over N images, columns in the same label order.
 
     `agreement` is the share of equal predictions outside ties (values.predictions.ties of the reference), 1 where all
-    are ties. `relative_difference` is `logit_difference` over max(1, max|reference|). Not finite is NaN.
+    are ties. `logit_difference_p99` is the 99th percentile, over the images, of the largest difference of each.
+    `relative_difference` is `logit_difference` over max(1, max|reference|). Not finite is NaN.
     """
 
     images: int
     ties: int
     agreement: float
     logit_difference: float
+    logit_difference_p99: float
     relative_difference: float
     probability_difference: float
 
-    def within(self, tolerance: float) -> bool:
-        """Not where anything is NaN."""
-        return self.relative_difference <= tolerance
+    @property
+    def flips(self) -> int:
+        """Images with another class, ties aside."""
+        return round((1 - self.agreement) * (self.images - self.ties))
+
+    def within(self, tolerance: float | None) -> bool:
+        """Not where anything is NaN; None lets every finite difference pass."""
+        return self.relative_difference <= (np.inf if tolerance is None else tolerance)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,14 +69,17 @@ def parity(reference: FloatArray, candidate: FloatArray) -> Parity:
     tied = ties(reference)
     same = reference.argmax(axis=1) == candidate.argmax(axis=1)
     with np.errstate(invalid="ignore", over="ignore"):
-        difference = float(np.abs(reference.astype(np.float64) - candidate).max())
+        differences = np.abs(reference.astype(np.float64) - candidate).max(axis=1)
         probabilities = float(np.abs(softmax(reference) - softmax(candidate)).max())
-    difference = difference if np.isfinite(difference) else float("nan")
+    if not np.isfinite(differences).all():
+        differences = np.full(len(reference), np.nan)
+    difference = float(differences.max())
     return Parity(
         images=len(reference),
         ties=int(tied.sum()),
         agreement=float(same[~tied].mean()) if (~tied).any() else 1.0,
         logit_difference=difference,
+        logit_difference_p99=float(np.percentile(differences, 99)),
         relative_difference=difference / max(1.0, float(np.abs(reference).max())),
         probability_difference=probabilities,
     )
@@ -94,6 +104,17 @@ def images_parity(reference: Predictions, candidate: Predictions) -> ImagesParit
         accuracy_drop=float(drop),
         flips=flips,
     )
+
+
+def comparable(
+    reference: FloatArray, its_output: Output, candidate: FloatArray, own_output: Output
+) -> tuple[FloatArray, FloatArray]:
+    """Both (N, C) in one kind: where one model answers with probabilities, the other's logits become their log."""
+    if its_output == own_output:
+        return reference, candidate
+    if own_output == "probabilities":
+        return log_probabilities(reference), candidate
+    return reference, log_probabilities(candidate)
 
 
 def in_order(logits: FloatArray, labels: Labels, wanted: Labels) -> FloatArray:

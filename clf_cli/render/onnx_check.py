@@ -6,9 +6,18 @@ from rich.text import Text
 
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_parity import Flip, Parity
+from clf_cli.render.junit import Case
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 
 FLIPS = 20
+_NEEDS = {
+    "preprocessing": "there is neither a checkpoint nor golden samples to compare with",
+    "images": "no images were compared",
+    "accuracy": "no images were compared",
+    "golden tensors": "there are no golden samples beside the file",
+    "golden images": "there are no golden samples beside the file",
+    "score": "the contract has no score, or not of these images",
+}
 
 
 def table(result: OnnxCheckResult) -> RenderableType:
@@ -23,13 +32,26 @@ def basis(result: OnnxCheckResult) -> str:
     """What the file was held against, in words."""
     if result.reference is not None:
         return f"compared with {result.reference.path} ({result.reference.weights} weights)"
-    return f"not compared with a checkpoint, but with its own {' and '.join(result.compared_with)}"
+    return f"not compared with a checkpoint, but with its own {', '.join(result.compared_with)}"
+
+
+def cases(result: OnnxCheckResult) -> tuple[Case, ...]:
+    """The checks for JUnit; those that had nothing to compare with are skipped, so that the names stay."""
+    flips = () if result.images is None else result.images.flips
+    details = {
+        "images": tuple(
+            f"{flip.path}: {flip.reference!r}, ONNX {flip.onnx!r}{' (tie)' if flip.tie else ''}" for flip in flips
+        )
+    }
+    made = tuple(Case(check.name, check.reasons, details.get(check.name, ())) for check in result.checks)
+    names = {case.name for case in made}
+    return (*made, *(Case(name, skipped=why) for name, why in _NEEDS.items() if name not in names))
 
 
 def _comparisons(result: OnnxCheckResult) -> Table:
     grid = Table(title=basis(result), title_justify="left")
     grid.add_column("compared")
-    for name in ("images", "same class", "logits differ", "relative", "probability"):
+    for name in ("images", "same class", "logits differ", "99 %", "relative", "probability"):
         grid.add_column(name, justify="right")
     for size, found in result.batches:
         grid.add_row(f"batch size {size}", *_cells(found))
@@ -43,7 +65,8 @@ def _comparisons(result: OnnxCheckResult) -> Table:
 
 def _cells(found: Parity) -> tuple[str, ...]:
     """The share of equal classes leaves ties out."""
-    numbers = (found.logit_difference, found.relative_difference, found.probability_difference)
+    logits = (found.logit_difference, found.logit_difference_p99, found.relative_difference)
+    numbers = (*logits, found.probability_difference)
     return f"{found.images:,}", percent(found.agreement), *(_small(number) for number in numbers)
 
 
@@ -60,19 +83,24 @@ def _flips(flips: tuple[Flip, ...]) -> Table:
 
 
 def _lines(result: OnnxCheckResult) -> list[str]:
-    graph = result.graph
+    graph, placement = result.graph, result.placement
     lines = [f"opset {graph.opset}, {counted(graph.nodes, 'node')}, {graph.bytes / 1e6:.1f} MB"]
+    if placement is not None:
+        ran = (f"{counted(count, 'node')} on {name}" for name, count in placement.nodes)
+        lines.append(f"ran {', '.join(ran)}")
     if result.images is not None:
+        reference = "reference" if result.reference is not None else "through clf"
         lines.append(
-            f"accuracy: reference {percent(result.images.reference_accuracy, 2)}, "
+            f"accuracy: {reference} {percent(result.images.reference_accuracy, 2)}, "
             f"ONNX {percent(result.images.onnx_accuracy, 2)}; {counted(result.images.parity.ties, 'tie')}"
         )
     elif result.accuracy is not None:
         lines.append(f"accuracy: {percent(result.accuracy, 2)}")
     if result.score is not None:
         lines.append(f"{result.score.metric}: {result.score.now:.4f}, in its contract {result.score.stored:.4f}")
-    if result.images is None:
-        lines.append("no image files were compared: name some with --data")
+    if result.images is None and result.batches:
+        few = "no image files" if result.golden is None else "no image files but the golden ones"
+        lines.append(f"{few} were compared: name some with --data")
     return [*lines, "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."]
 
 

@@ -53,15 +53,22 @@ class VariantSection(Section):
 class ValidateSection(Section):
     title: ClassVar[str] = "Gates"
 
-    tolerance: Annotated[float, Field(gt=0)] = Field(
-        1e-4, description="Largest logit difference, relative to max(1, max|logit|)."
+    tolerance: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Largest logit difference, relative to max(1, max|logit|). Default: 1e-4; fp16, int8 none."
     )
-    min_agreement: Share = Field(1.0, description="Least share of equal predictions, ties aside.")
-    max_accuracy_drop: Share = Field(0.0, description="Largest loss of accuracy against the reference, ties aside.")
+    min_agreement: Share | None = Field(
+        None, description="Least share of equal predictions, ties aside. Default: 1; fp16 0.99, int8 0.95."
+    )
+    max_accuracy_drop: Share | None = Field(
+        None,
+        description="Largest loss of accuracy, ties aside. Default: 0; fp16 0.005, int8 0.01.",
+    )
     batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
         (1, 2, 3, 7, 32), description="Batch sizes that the file must answer alike for."
     )
-    provider: str = Field("cpu", description="ONNX Runtime's execution provider: cpu, cuda, tensorrt, openvino, ...")
+    provider: str = Field(
+        "cpu", description="ONNX Runtime's execution provider, which must run the nodes: cpu, cuda, openvino, ..."
+    )
 
 
 class BenchmarkSection(Section):

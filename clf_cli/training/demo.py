@@ -8,7 +8,8 @@ from pathlib import Path
 from clf_cli.data.dataset import load_run_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
-from clf_cli.engine.onnx_evidence import reference_for, validate_onnx
+from clf_cli.engine.onnx_evidence import open_candidate, reference_for, validate_onnx
+from clf_cli.engine.onnx_provider import PROVIDERS
 from clf_cli.engine.synth import SynthResult, plan_set
 from clf_cli.engine.synth_write import check_out, write_synth
 from clf_cli.errors import ExportError
@@ -103,7 +104,8 @@ def checked(run: RunDir, settings: Settings, progress: Progress) -> OnnxCheckRes
     onnx = onnx_classifier(run.onnx, compute.threads)
     reference = reference_for(onnx, None, compute)
     dataset = load_run_dataset(run, DataSection(), onnx.labels, scan_threads(settings.compute.workers), progress)
-    return validate_onnx(onnx, reference, (dataset, "val"), settings.validate_onnx, compute.threads, progress)
+    candidate = open_candidate(onnx, PROVIDERS["cpu"], compute.threads)
+    return validate_onnx(candidate, reference, (dataset, "val"), settings.validate_onnx, compute.threads, progress)
 
 
 def where_to_look(result: DemoResult) -> tuple[str, ...]:

@@ -1,14 +1,20 @@
 """clf validate-onnx."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.junit import JunitOption, write_junit
 from clf_cli.cli.options import JsonOption, SplitOption, configured
+from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
+
+if TYPE_CHECKING:  # they import numpy, which --help does without
+    from clf_cli.data.dataset import Dataset
+    from clf_cli.models.classifier import Classifier
 
 app = typer.Typer(add_completion=False)
 
@@ -32,32 +38,56 @@ AgainstOption = Annotated[
 ]
 
 
+GoldenOption = Annotated[
+    bool,
+    typer.Option("--golden", metavar="", help="Compare with the golden samples beside the file alone, without data."),
+]
+
+
 @app.command()
 @configured("validate-onnx")
 def validate_onnx(
     resolved: Resolved,
     model: OnnxArgument,
     against: AgainstOption = None,
+    golden: GoldenOption = False,
     split: SplitOption = "val",
     as_json: JsonOption = False,
+    junit: JunitOption = None,
 ) -> None:
     """Compare an ONNX file with the checkpoint that it came from."""
-    from clf_cli.cli.model_data import model_data
     from clf_cli.data.scan import scan_threads
     from clf_cli.engine import onnx_evidence as engine
+    from clf_cli.engine.onnx_provider import provider_named
     from clf_cli.models.compute import resolve_compute
     from clf_cli.models.onnx import onnx_classifier
 
-    path = engine.onnx_file(model)
+    asked = resolved.settings.validate_onnx
+    if golden and (against is not None or resolved.given("data.root")):
+        raise UsageError("--golden compares with the golden samples alone.", "Leave --against and --data away.")
+    provider, path = provider_named(asked.provider), engine.onnx_file(model)
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
-    onnx = onnx_classifier(path, compute.threads)
-    reference = engine.reference_for(onnx, against, compute)
-    judge = reference or onnx
-    dataset = model_data(resolved, judge) if engine.same_classes(onnx, reference) else None
     for note in notes:
         say(note)
-    workers = scan_threads(resolved.settings.compute.workers)
-    data = None if dataset is None else (dataset, split)
-    result = engine.validate_onnx(onnx, reference, data, resolved.settings.validate_onnx, workers, progress)
+    candidate = engine.open_candidate(onnx_classifier(path, compute.threads), provider, compute.threads)
+    if golden:
+        result = engine.validate_golden(candidate, asked)
+    else:
+        reference = engine.reference_for(candidate.onnx, against, compute)
+        data = _data(resolved, candidate.onnx, reference, split)
+        workers = scan_threads(resolved.settings.compute.workers)
+        result = engine.validate_onnx(candidate, reference, data, asked, workers, progress)
     publish(result.report, as_json=as_json)
+    write_junit(result.report, junit)
     result.raise_if_failed(path)
+
+
+def _data(
+    resolved: Resolved, onnx: "Classifier", reference: "Classifier | None", split: str
+) -> "tuple[Dataset, str] | None":
+    """The images to compare on; none where the classes differ: the check says so."""
+    from clf_cli.cli.model_data import model_data
+    from clf_cli.engine.onnx_evidence import same_classes
+
+    dataset = model_data(resolved, reference or onnx) if same_classes(onnx, reference) else None
+    return None if dataset is None else (dataset, split)
