@@ -12,7 +12,7 @@ from clf_cli.errors import ModelError
 from clf_cli.values.contract import CONTRACT_KEY, Contract
 
 EXPORT_KEY = "clf.export"
-Exporter = Literal["torch.export", "torchscript"]
+Exporter = Literal["torch.export", "torch.export unoptimised", "torchscript"]
 
 
 @dataclass(frozen=True)
