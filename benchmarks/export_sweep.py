@@ -186,6 +186,7 @@ def one(arch: str) -> dict[str, Any]:
 
 def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     """Climbs the ladder of `clf export` and compares the file with torch. Raises ExportError (exit 5)."""
+    from clf_cli.engine.onnx_check import BATCH_SIZES
     from clf_cli.engine.onnx_export import contract_of
     from clf_cli.engine.onnx_judge import Judge
     from clf_cli.engine.onnx_ladder import climb
@@ -198,7 +199,7 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     checkpoint = read_checkpoint(folder / "best.ckpt")
     reference = network_classifier(checkpoint.path)
     contract = contract_of(checkpoint, reference.weights)
-    inputs = images(max(BATCHES), height, width, 3).numpy()
+    inputs = images(max(BATCH_SIZES), height, width, 3).numpy()
     model = folder / "model.onnx"
     judge = Judge(reference, inputs, threads=1)
     climbed = climb(checkpoint, None, contract, judge, ExportSection(), model)

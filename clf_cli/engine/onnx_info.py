@@ -88,7 +88,7 @@ def onnx_info(path: Path) -> OnnxInfoResult:
     return OnnxInfoResult(
         model=None if contract is None else _ref(path, contract),
         bytes=path.stat().st_size,
-        external_data={name: _size(path.parent / name) for name in external_files(model)},
+        external_data={name: _size(path, name) for name in external_files(model)},
         opsets={entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
         ir_version=model.ir_version,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
@@ -146,8 +146,10 @@ def _ref(path: Path, contract: Contract) -> ModelRef:
     return ModelRef(name_in_run(path), contract.arch, contract.weights, contract.run_id)
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
+def _size(path: Path, name: str) -> int | None:
+    """Of the file beside `path` in which clf would read weights; no other path of a file is followed."""
+    beside = path.with_name(f"{path.name}.data")
+    return beside.stat().st_size if name == beside.name and beside.is_file() else None
 
 
 def _tensors(values: Iterator[onnx.ValueInfoProto] | Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:

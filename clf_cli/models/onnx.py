@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
-from clf_cli.errors import ModelError
+from clf_cli.errors import ModelError, first_line
 from clf_cli.models.classifier import Classifier
-from clf_cli.values.contract import CONTRACT_KEY, Contract
+from clf_cli.models.onnx_outside import check_outside, not_onnx
+from clf_cli.values.contract import CONTRACT_KEY, Contract, NewerContractError
 from clf_cli.values.predictions import LOG_FLOOR, FloatArray
 from clf_cli.values.preprocess import InputArray
 from clf_cli.values.run_dir import run_of
@@ -80,12 +81,13 @@ def open_session(
     """The file in ONNX Runtime; each node runs on the first of `providers` that takes it.
 
     With `profile` it times every node until `end_profiling`, in a file whose name starts with that path. Raises
-    ModelError (exit 4) when it cannot be opened.
+    ModelError (exit 4) when it cannot be opened, or keeps weights elsewhere than in `<name>.data` beside it.
     """
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not an ONNX file.", f"Name the file, such as {path / 'model.onnx'}.")
     if not path.is_file():
         raise ModelError(f"There is no file {path}.", "`clf export RUN` writes one and prints its path.")
+    check_outside(path)
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     if threads is not None:
@@ -96,11 +98,10 @@ def open_session(
     try:  # its fallback would print on stdout
         return ort.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
-        size = path.stat().st_size
         if type(error).__name__ == "InvalidProtobuf" or "No graph was found" in str(error):
-            message = f"{path} is not an ONNX file, or it is cut short ({size:,} bytes)."
-        else:
-            message = f"{path} ({size:,} bytes) cannot be opened by ONNX Runtime {ort.__version__}: {_reason(error)}"
+            raise not_onnx(path) from error
+        size = path.stat().st_size
+        message = f"{path} ({size:,} bytes) cannot be opened by ONNX Runtime {ort.__version__}: {_reason(error)}"
         raise ModelError(message, EXPORT_AGAIN) from error
 
 
@@ -111,19 +112,21 @@ def _reason(error: Exception) -> str:
 
 def contract_of(path: Path, session: ort.InferenceSession) -> Contract:
     """What an opened file says of itself; raises ModelError (exit 4) when it has no contract that can be read."""
-    text = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
-    if text is None:
-        raise ModelError(
-            f"{path} was not exported by clf: its metadata hold no {CONTRACT_KEY}, so labels and preprocessing are "
-            "unknown.",
-            "Export the checkpoint with `clf export CHECKPOINT -o FILE`.",
-        )
     try:
-        return Contract.from_json(json.loads(text))
+        text = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
+        if text is not None:
+            return Contract.from_json(json.loads(text))
     except KeyError as error:
-        raise ModelError(f"{path}: its {CONTRACT_KEY} lacks the key {error}.", EXPORT_AGAIN) from error
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {error}.", EXPORT_AGAIN) from error
+        raise ModelError(f"{path}: its {CONTRACT_KEY} lacks the key {error.args[0]}.", EXPORT_AGAIN) from error
+    except NewerContractError as error:
+        raise ModelError(f"{path}: {error}.", "Upgrade clf to read it.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {first_line(error)}.", EXPORT_AGAIN) from error
+    raise ModelError(
+        f"{path} was not exported by clf: its metadata hold no {CONTRACT_KEY}, so labels and preprocessing are "
+        "unknown.",
+        "Export the checkpoint with `clf export CHECKPOINT -o FILE`.",
+    )
 
 
 def check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:
@@ -137,7 +140,7 @@ def check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -
         if found != [wanted]:
             raise ModelError(
                 f"{path}: its {CONTRACT_KEY} does not describe its graph: {what} should be {_shown(wanted)}, "
-                f"the graph has {', '.join(_shown(one) for one in found)}.",
+                f"the graph has {', '.join(_shown(one) for one in found) or 'none'}.",
                 EXPORT_AGAIN,
             )
 

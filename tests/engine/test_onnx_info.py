@@ -104,13 +104,26 @@ def test_weights_in_another_file(tmp_path, kept):
     path = write_onnx_file(tmp_path / "model.onnx")
     model = onnx.load(path)
     model.graph.initializer[1].CopyFrom(numpy_helper.from_array(np.zeros((3, 5), np.float32), "weights"))
-    onnx.save(model, path, save_as_external_data=True, location="model.data", size_threshold=60)
+    onnx.save(model, path, save_as_external_data=True, location="model.onnx.data", size_threshold=60)
     if not kept:
-        (tmp_path / "model.data").unlink()
+        (tmp_path / "model.onnx.data").unlink()
     result = onnx_info(path)
     assert result.parameters == 22
-    assert (result.external_data["model.data"] is not None) is kept
+    assert (result.external_data["model.onnx.data"] is not None) is kept
     assert (result.used == ()) is not kept
+
+
+def test_weights_out_of_the_folder_are_not_looked_for(tmp_path):
+    path = write_onnx_file(tmp_path / "shipped" / "model.onnx")
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="model.onnx.data", size_threshold=0)
+    (tmp_path / "shipped" / "model.onnx.data").rename(tmp_path / "secret")
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        tensor.external_data[0].value = "../secret"
+    path.write_bytes(model.SerializeToString())
+    result = onnx_info(path)
+    assert (result.external_data, result.used) == ({"../secret": None}, ())
+    assert "outside itself, in '../secret'" in reasons(result)[0]
 
 
 def test_values_that_are_no_tensors_of_known_shape(tmp_path):
