@@ -77,22 +77,34 @@ def write_onnx_file(
     metadata: dict[str, str] | None = None,
     batch: str | int = "batch_size",
 ) -> Path:
-    """`model` as ONNX with the contract in its metadata (`metadata` instead, if given)."""
-    model = model or linear()
-    size = (contract or CONTRACT).preprocess
-    shape = [batch, 3, size.height, size.width]
+    """`model` as ONNX with the contract in its metadata (`metadata` instead, if given).
+
+    It takes what the contract says, pixels too, and answers with probabilities where that says so.
+    """
+    model, said = model or linear(), contract or CONTRACT
+    size = said.preprocess
+    pixels, answers = size.normalized_in_graph, said.output == "probabilities"
+    kind = TensorProto.UINT8 if pixels else TensorProto.FLOAT
+    mean, std = (np.array(values, np.float32) * 255 for values in (size.mean, size.std))
     graph = helper.make_graph(
         [
-            helper.make_node("ReduceMean", ["input", "axes"], ["means"], keepdims=0),
-            helper.make_node("Gemm", ["means", "weights", "bias"], ["logits"]),
+            *(_normalising() if pixels else []),
+            helper.make_node("ReduceMean", ["planes" if pixels else "input", "axes"], ["means"], keepdims=0),
+            helper.make_node("Gemm", ["means", "weights", "bias"], ["scores" if answers else "logits"]),
+            *([helper.make_node("Softmax", ["scores"], ["probabilities"], axis=-1)] if answers else []),
         ],
         "by_hand",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, model.weights.shape[1]])],
+        [helper.make_tensor_value_info("input", kind, [batch, *size.input_shape])],
+        [helper.make_tensor_value_info(said.output, TensorProto.FLOAT, [batch, model.weights.shape[1]])],
         [
             numpy_helper.from_array(np.array([2, 3]), "axes"),
             numpy_helper.from_array(model.weights, "weights"),
             numpy_helper.from_array(model.bias, "bias"),
+            *(
+                [numpy_helper.from_array(mean * 255, "mean"), numpy_helper.from_array(std * 255, "std")]
+                if pixels
+                else []
+            ),
         ],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10, producer_name="clf")
@@ -102,6 +114,16 @@ def write_onnx_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(proto, path)
     return path
+
+
+def _normalising() -> list[onnx.NodeProto]:
+    """uint8 (N, H, W, 3) to float32 (N, 3, H, W)."""
+    return [
+        helper.make_node("Cast", ["input"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["floats", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "std"], ["scaled"]),
+        helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
+    ]
 
 
 def random_state(arch: str, classes: int, seed: int) -> dict[str, torch.Tensor]:

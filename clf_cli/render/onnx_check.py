@@ -32,7 +32,9 @@ def basis(result: OnnxCheckResult) -> str:
     """What the file was held against, in words."""
     if result.reference is not None:
         return f"compared with {result.reference.path} ({result.reference.weights} weights)"
-    return f"not compared with a checkpoint, but with its own {', '.join(result.compared_with)}"
+    *others, last = result.compared_with
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"not compared with a checkpoint, but with its own {names}"
 
 
 def cases(result: OnnxCheckResult) -> tuple[Case, ...]:

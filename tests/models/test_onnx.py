@@ -113,7 +113,8 @@ class TestRefused:
         self.refused(path, "does not describe its graph")
 
     def test_probabilities(self, tmp_path):
-        path = write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, output="probabilities"))
+        metadata = replace(CONTRACT, output="probabilities").metadata()
+        path = write_onnx_file(tmp_path / "model.onnx", metadata=metadata)
         self.refused(path, "does not describe its graph", "probabilities")
 
 
