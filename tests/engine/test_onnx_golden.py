@@ -69,7 +69,7 @@ def test_index(tmp_path):
     index = json.loads((tmp_path / "golden" / "index.json").read_text(encoding="utf-8"))
     assert index["version"] == 1
     assert (index["labels"], index["output"], index["precision"]) == (list(LABELS), "logits", "fp32")
-    assert index["tolerances"] == {"onnxruntime": 1e-4, "others": 1e-3}
+    assert index["tolerances"] == {"onnxruntime": 1e-4, "others": 1e-3, "from_file": 1e-4}
     sample = index["samples"][2]
     assert {key: sample[key] for key in ("image", "input", "logits", "source", "label")} == {
         "image": "2.png", "input": "2.input.npy", "logits": "2.logits.npy", "source": "val/2.png", "label": "00",
