@@ -5,6 +5,7 @@ python python_minimal.py model.onnx image.jpg ...
 
 import json
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
@@ -17,43 +18,42 @@ def open_rgb(path: str, background: list[int]) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey
         return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
-        canvas = Image.new("RGBA", image.size, (*background, 255))
-        image = Image.alpha_composite(canvas, image.convert("RGBA"))
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image.convert("RGBA"))
     return image.convert("RGB")
 
 
-def resize(image: Image.Image, contract: dict) -> Image.Image:
-    """To the network's size: stretched, cut, or fitted with bars."""
-    how, kernel = contract["preprocess"], Image.Resampling[contract["preprocess"]["interpolation"].upper()]
-    width, height = contract["input"]["width"], contract["input"]["height"]
-    if how["resize_mode"] == "letterbox":
-        scale = min(width / image.width, height / image.height)
-        small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))), kernel)
-        canvas = Image.new("RGB", (width, height), tuple(how["background"]))
-        canvas.paste(small, ((width - small.width) // 2, (height - small.height) // 2))
-        return canvas
-    wide, high = round(width / how["crop_share"]), round(height / how["crop_share"])
-    if how["resize_mode"] == "crop":
-        scale = max(wide / image.width, high / image.height)
-        wide, high = max(width, round(image.width * scale)), max(height, round(image.height * scale))
-    left, top = (wide - width) // 2, (high - height) // 2
-    return image.resize((wide, high), kernel).crop((left, top, left + width, top + height))
+def tensor(path: str, contract: dict) -> np.ndarray:
+    """The network's input: uint8 (H, W, 3), or normalised float32 (3, H, W)."""
+    how, target = contract["preprocess"], (contract["input"]["width"], contract["input"]["height"])
+    image, scaled = open_rgb(path, how["background"]), tuple(round(side / how["crop_share"]) for side in target)
+    if how["resize_mode"] == "crop":  # one scale for both sides, and what is too much is cut
+        scale = max(scaled[0] / image.width, scaled[1] / image.height)
+        scaled = tuple(max(side, round(own * scale)) for side, own in zip(target, image.size, strict=True))
+    if how["resize_mode"] == "letterbox":  # one scale for both sides, with bars
+        scale = min(target[0] / image.width, target[1] / image.height)
+        scaled = tuple(max(1, round(own * scale)) for own in image.size)
+    canvas, kernel = Image.new("RGB", target, tuple(how["background"])), Image.Resampling[how["interpolation"].upper()]
+    canvas.paste(image.resize(scaled, kernel), tuple(int((a - b) / 2) for a, b in zip(target, scaled, strict=True)))
+    if contract["input"]["dtype"] == "uint8":  # the graph normalises
+        return np.asarray(canvas)
+    pixels = np.asarray(canvas, np.float32) / np.float32(255)
+    return ((pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)).transpose(2, 0, 1)
 
 
-def main(model: str, paths: list[str]) -> None:
+def load(model: str) -> tuple[dict, Callable[[np.ndarray], np.ndarray]]:
+    """The contract, and what answers (N, classes) for N tensors."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     contract = json.loads(session.get_modelmeta().custom_metadata_map["clf.contract"])
-    how = contract["preprocess"]
-    for path in paths:
-        pixels = np.asarray(resize(open_rgb(path, how["background"]), contract), np.float32) / np.float32(255)
-        tensor = (pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)
-        logits = session.run(None, {"input": tensor.transpose(2, 0, 1)[None]})[0][0].astype(np.float64)
-        logits /= contract["temperature"] or 1.0
-        shares = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-        least = (contract["thresholds"] or [0.0] * len(shares))[best := int(shares.argmax())]  # None: never sure
-        label = contract["labels"][best] if least is not None and shares[best] >= least else None
-        print(json.dumps({"path": path, "label": label, "probability": shares[best]}))
+    return contract, lambda tensors: session.run(None, {contract["input"]["name"]: tensors})[0]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    contract, run = load(sys.argv[1])
+    for path in sys.argv[2:]:
+        output = run(tensor(path, contract)[None])[0].astype(np.float64)
+        logits = np.log(np.maximum(output, 1e-30)) if contract["output"]["kind"] == "probabilities" else output
+        shares = np.exp((logits - logits.max()) / (contract["temperature"] or 1.0))
+        best, shares = int(shares.argmax()), shares / shares.sum()
+        least = (contract["thresholds"] or [0.0] * len(shares))[best]  # None: never sure
+        label = contract["labels"][best] if least is not None and shares[best] >= least else None
+        print(json.dumps({"path": path, "label": label, "probability": shares[best]}))
