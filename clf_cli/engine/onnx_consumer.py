@@ -76,6 +76,7 @@ class Consumer:
     recipe: Recipe
     labels: Labels
     logits: Callable[[Tensor], FloatArray]
+    output: str = "logits"  # or probabilities: what the file itself gives
 
 
 def recipe_of(contract: Mapping[str, Any]) -> Recipe:
@@ -129,7 +130,7 @@ def open_consumer(
             raise ModelError(f"{model} cannot answer for a batch of {len(batch)}: {first_line(error)}") from error
         return answer if kind == "logits" else np.log(np.maximum(answer, np.float32(LOG_FLOOR)))
 
-    return Consumer(model, recipe, labels, logits)
+    return Consumer(model, recipe, labels, logits, kind)
 
 
 def consumer_answers(

@@ -95,9 +95,10 @@ def fault_of(stage: Stage, words: tuple[str, str], images: int, without: Distanc
 
 
 def stages_between(found: Recipe, expected: Recipe) -> tuple[Stage, ...]:
-    """The stages at which two recipes differ, in the order of the path."""
-    if found.color != expected.color and (found.mean, found.std) == (expected.mean[::-1], expected.std[::-1]):
-        found = replace(found, mean=expected.mean, std=expected.std)  # each channel keeps its own statistics
+    """The stages at which two recipes differ, in the order of the path; what plays no part in them is no difference."""
+    found, expected = _relevant(found), _relevant(expected)
+    if _turned_with_statistics(found, expected):
+        found = replace(found, mean=expected.mean, std=expected.std)
     return tuple(
         stage
         for stage, fields in FIELDS.items()
@@ -107,13 +108,29 @@ def stages_between(found: Recipe, expected: Recipe) -> tuple[Stage, ...]:
 
 def swapped(recipe: Recipe, other: Recipe, stage: Stage) -> Recipe:
     """`recipe` with one stage of `other`."""
-    return replace(recipe, **{field: getattr(other, field) for field in FIELDS[stage]})
+    fields = FIELDS[stage]
+    if stage == "color order" and _turned_with_statistics(recipe, other):
+        fields = (*fields, "mean", "std")
+    return replace(recipe, **{field: getattr(other, field) for field in fields})
 
 
 def described(recipe: Recipe, other: Recipe, stage: Stage) -> str:
     """What `recipe` does at a stage, as far as `other` does otherwise."""
+    recipe, other = _relevant(recipe), _relevant(other)
     fields = [field for field in FIELDS[stage] if getattr(recipe, field) != getattr(other, field)]
     return ", ".join(_WORDS[field](getattr(recipe, field)) for field in fields or FIELDS[stage])
+
+
+def _turned_with_statistics(recipe: Recipe, other: Recipe) -> bool:
+    """Whether the channels stand the other way round and each keeps its own mean and deviation."""
+    mirrored = (recipe.mean, recipe.std) == (other.mean[::-1], other.std[::-1])
+    return recipe.color != other.color and mirrored
+
+
+def _relevant(recipe: Recipe) -> Recipe:
+    """Bars count for letterbox alone, the crop share for the other modes alone."""
+    letterbox, plain = recipe.resize_mode == "letterbox", Recipe(recipe.height, recipe.width)
+    return replace(recipe, crop_share=1.0) if letterbox else replace(recipe, bars=plain.bars)
 
 
 def _finite(value: float | None) -> float | None:
