@@ -11,6 +11,7 @@ those that failed are tried again with `--again`, and the last line of an archit
 """
 
 import argparse
+import copy
 import json
 import os
 import resource
@@ -27,6 +28,8 @@ RESULTS = Path(__file__).parent / "results" / "export_sweep.jsonl"
 LIMIT_SECONDS, LIMIT_MEGABYTES = 5400, 16384  # of the clock: the machine may be busy; of addresses
 TOLERANCE = 1e-4
 BATCHES = (1, 2, 3)
+SCALES = (1.0, 0.5, 0.25, 0.1)
+CHAOS = 1e-5  # float32 minus float64
 CLASSES = 10
 KNOWN = """
 resnet18 resnet34 resnet50 resnet50d wide_resnet50_2 resnext50_32x4d seresnet50 resnetrs50 resnetv2_50
@@ -93,42 +96,63 @@ def images(count: int, height: int, width: int, seed: int) -> Any:
     return found / found.std()
 
 
-def bring_to_life(network: Any, heads: frozenset[str], height: int, width: int) -> float:
+def asked(height: int, width: int) -> Any:
+    """The images whose answers are compared."""
+    return images(6, height, width, 3)
+
+
+def bring_to_life(network: Any, heads: frozenset[str], height: int, width: int) -> dict[str, float]:
     """Makes an untrained network one in which every branch counts and whose logits depend on the image.
 
     Scales and biases are drawn anew, weights that start at zero too; batch norms get the statistics of images; then
-    the head is scaled so that logits are of size 1 and centred. Returns the standard deviation of the logits of one
-    class over images.
+    the head is scaled so that logits are of size 1 and centred. Random networks can be chaotic, so that float32 itself
+    gives no digits; then the scales are drawn smaller, as training makes them. Returns the range of the scales, the
+    standard deviation of the logits of one class over images, and how far float32 is from float64.
     """
     import torch
-    from torch import nn
+
+    for scale in SCALES:
+        with torch.no_grad():
+            draw_weights(network, scale)
+            set_norms(network, images(4, height, width, 1))
+            own, logits = network.state_dict(), network(images(8, height, width, 2))
+            spread = float((logits - logits.mean(0)).std())
+            gain = min(1 / max(spread, 1e-12), 20 / max(float(logits.std()), 1e-12))
+            for name in heads:
+                if name.endswith("bias"):
+                    own[name].sub_(logits.mean(0))
+                own[name].mul_(gain)
+            seen = asked(height, width)
+            logits = network(seen)
+            error = float((copy.deepcopy(network).double()(seen.double()) - logits).abs().max())
+        if error <= CHAOS:
+            break
+    return {"scale": scale, "spread": round(float((logits - logits.mean(0)).std()), 3), "float32_error": error}
+
+
+def draw_weights(network: Any, scale: float) -> None:
+    import torch
 
     torch.manual_seed(0)
-    with torch.no_grad():
-        for name, value in network.named_parameters():
-            if value.ndim <= 1 or value.numel() == max(value.shape):  # biases, scales, gates and layer scales
-                value.normal_(0, 0.1) if name.endswith("bias") else value.uniform_(0.7, 1.3)
-            elif float(value.std()) < 1e-3:
-                value.normal_(0, 0.02 if "embed" in name or "token" in name else value[0].numel() ** -0.5)
-        network.eval()
-        norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None
-            norm.train()
-        network(images(4, height, width, 1))
-        network.eval()
-        logits = network(images(8, height, width, 2))
-        own = network.state_dict()
-        spread = float((logits - logits.mean(0)).std())
-        gain = min(1 / max(spread, 1e-12), 20 / max(float(logits.std()), 1e-12))
-        for name in heads:
-            if name.endswith("bias"):
-                own[name].sub_(logits.mean(0)).mul_(gain)
-            else:
-                own[name].mul_(gain)
-        again = network(images(8, height, width, 2))
-        return float((again - again.mean(0)).std())
+    for name, value in network.named_parameters():
+        if value.ndim <= 1 or value.numel() == max(value.shape):  # biases, scales, gates and layer scales
+            value.normal_(0, 0.1) if name.endswith("bias") else value.uniform_(0.7 * scale, 1.3 * scale)
+        elif float(value.std()) < 1e-3:  # zero at the start
+            value.normal_(0, 0.02 if "embed" in name or "token" in name else value[0].numel() ** -0.5)
+
+
+def set_norms(network: Any, seen: Any) -> None:
+    """Statistics of these images for every batch norm; all else stays in eval mode."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    network.eval()
+    for layer in network.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.reset_running_stats()
+            layer.momentum = None
+            layer.train()
+    network(seen)
+    network.eval()
 
 
 def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
@@ -145,9 +169,13 @@ def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
     height, width = preprocess.height, preprocess.width
     torch.manual_seed(0)
     network = build_network(arch, CLASSES, image_size=(height, width))
-    facts = {"height": height, "width": width, "parameters": sum(p.numel() for p in network.parameters())}
+    facts: dict[str, Any] = {
+        "height": height,
+        "width": width,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
     heads = head_keys(network.state_dict(), architecture(arch))
-    facts["spread"] = round(bring_to_life(network, heads, height, width), 4)
+    facts |= bring_to_life(network, heads, height, width)
     payload = clf_payload(
         CheckpointFacts(
             arch=arch,
@@ -186,6 +214,8 @@ def one(arch: str) -> dict[str, Any]:
 
 def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     """Climbs the ladder of `clf export` and compares the file with torch. Raises ExportError (exit 5)."""
+    import numpy as np
+
     from clf_cli.engine.onnx_check import BATCH_SIZES
     from clf_cli.engine.onnx_export import contract_of
     from clf_cli.engine.onnx_judge import Judge
@@ -199,7 +229,8 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     checkpoint = read_checkpoint(folder / "best.ckpt")
     reference = network_classifier(checkpoint.path)
     contract = contract_of(checkpoint, reference.weights)
-    inputs = images(max(BATCH_SIZES), height, width, 3).numpy()
+    inputs = asked(height, width).numpy()
+    inputs = inputs[np.arange(max(BATCH_SIZES)) % len(inputs)]  # as many as the ladder looks at
     model = folder / "model.onnx"
     judge = Judge(reference, inputs, threads=1)
     climbed = climb(checkpoint, None, contract, judge, ExportSection(), model)
