@@ -9,6 +9,7 @@ from clf_cli.engine.onnx_export import contract_of, export_target
 from clf_cli.engine.onnx_forms import onnx_form
 from clf_cli.engine.onnx_judge import Judge
 from clf_cli.engine.onnx_ladder import climb
+from clf_cli.engine.onnx_plan import ExportImages
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.compute import Compute
 from clf_cli.models.network import network_classifier
@@ -82,8 +83,8 @@ def _made(
         if plain is None:
             plain = found["fp32"] = folder / "model.onnx"
             reference = network_classifier(checkpoint.path, compute=compute)
-            climb(
-                checkpoint, None, contract_of(checkpoint, reference.weights), Judge(reference), ExportSection(), plain
-            )
+            contract = contract_of(checkpoint, reference.weights)
+            judge = Judge(reference, ExportImages(), compute.threads)
+            climb(checkpoint, None, contract, judge, ExportSection(), plain)
             advance(1)
     return found
