@@ -100,11 +100,7 @@ def write_onnx_file(
             numpy_helper.from_array(np.array([2, 3]), "axes"),
             numpy_helper.from_array(model.weights, "weights"),
             numpy_helper.from_array(model.bias, "bias"),
-            *(
-                [numpy_helper.from_array(mean * 255, "mean"), numpy_helper.from_array(std * 255, "std")]
-                if pixels
-                else []
-            ),
+            *([numpy_helper.from_array(mean, "mean"), numpy_helper.from_array(std, "std")] if pixels else []),
         ],
     )
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10, producer_name="clf")

@@ -14,7 +14,7 @@ from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions
-from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.preprocess import Preprocess, normalize
 from tests.onnx_models import CONTRACT, LABELS, Linear, linear, write_onnx_file
 
 GATES = ValidateSection()
@@ -28,10 +28,13 @@ def predictions(classifier, targets=TARGETS):
     return Predictions(paths, by_name, classifier.logits(INPUTS), classifier.labels)
 
 
-def golden(model=None):
+def golden_pictures():
     rng = np.random.default_rng(1)
-    images = tuple(GoldenImage(f"{i}.png", "", rng.integers(0, 256, (30, 20 + i, 3), dtype=np.uint8)) for i in range(8))
-    return golden_of(images, (model or linear()).classifier())
+    return tuple(GoldenImage(f"{i}.png", "", rng.integers(0, 256, (30, 20 + i, 3), dtype=np.uint8)) for i in range(8))
+
+
+def golden(model=None):
+    return golden_of(golden_pictures(), (model or linear()).classifier())
 
 
 def checked(tmp_path, *, gates=GATES, with_data=True, **file):
@@ -54,6 +57,12 @@ def test_a_sound_file(tmp_path):
     assert result.images.parity.images == 20
     assert result.images.flips == ()
     assert result.golden.from_images.relative_difference < 1e-5
+    assert result.golden.input_difference == 0
+    assert [check.name for check in result.checks] == [
+        *("graph", "labels and size", "preprocessing"),
+        *(f"batch size {size}" for size in BATCH_SIZES),
+        *("images", "accuracy", "golden tensors", "golden images"),
+    ]
     assert json.loads(json.dumps(result.report.to_json(), allow_nan=False))["result"]["passed"] is True
 
 
@@ -83,7 +92,7 @@ PERMUTED = Labels((*LABELS.names[1:], LABELS.names[0]))
         ({"contract": replace(CONTRACT, labels=Labels(("a", "0", "00", "7", "b")))}, ["its labels differ", "'a'"]),
         (
             {"contract": replace(CONTRACT, preprocess=replace(SOUND, mean=(0.5, 0.5, 0.5)))},
-            ["says mean [0.5, 0.5, 0.5], the checkpoint [0.485", "golden images"],
+            ["says mean [0.5, 0.5, 0.5], the checkpoint [0.485", "another input of the golden images", "golden images"],
         ),
         (
             {"contract": replace(CONTRACT, preprocess=replace(SOUND, std=(0.5, 0.5, 0.5)))},
@@ -110,9 +119,11 @@ def test_faults(tmp_path, file, reasons):
     assert not result.passed
     for reason in reasons:
         assert any(reason in found for found in result.reasons), result.reasons
+    assert any(not check.passed for check in result.checks)
     with pytest.raises(CheckFailedError, match=r"model\.onnx") as caught:
         result.raise_if_failed(tmp_path / "model.onnx")
     assert caught.value.exit_code == 1
+    assert ("more (--json has all)" in caught.value.message) == (len(result.reasons) > 3)
     json.dumps(result.report.to_json(), allow_nan=False)
 
 
@@ -120,6 +131,92 @@ def test_a_fixed_batch_axis(tmp_path):
     result = checked(tmp_path, batch=1, with_data=False)
     assert any("the batch axis of the input is fixed at 1" in reason for reason in result.reasons)
     assert sum("cannot answer for a batch of" in reason for reason in result.reasons) == 4
+
+
+def test_each_question_has_its_own_answer(tmp_path):
+    """What is wrong at one batch size, or of the score alone, fails there and nowhere else."""
+
+    def off_at_seven(images):
+        return linear()(images) + (0.01 if len(images) == 7 else 0)
+
+    onnx = replace(onnx_classifier(write_onnx_file(tmp_path / "model.onnx"), threads=1), logits=off_at_seven)
+    result = check_onnx(onnx, Evidence(linear().classifier()), GATES)
+    assert [check.name for check in result.checks if not check.passed] == ["batch size 7"]
+    assert result.reasons == result.checks[-2].reasons
+    assert "at batch size 7 the logits differ" in result.reasons[0]
+
+
+def test_real_images_are_answered_for_in_full_batches_of_every_size(tmp_path):
+    reference = linear().classifier()
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx"), threads=1)
+    expected = predictions(reference)
+    evidence = Evidence(reference, None, expected, predictions(onnx), inputs=INPUTS, wanted=expected.logits)
+    result = check_onnx(onnx, evidence, ValidateSection(batch_sizes=(1, 6, 20, 33)))
+    assert [(size, found.images) for size, found in result.batches] == [(1, 20), (6, 18), (20, 20), (33, 33)]
+    assert result.passed
+    swapped = replace(evidence, wanted=expected.logits[::-1])
+    assert not check_onnx(onnx, swapped, GATES).passed
+
+
+class TestOtherKinds:
+    """Probabilities, pixels and lower precisions are held against the same float32 reference."""
+
+    @pytest.mark.parametrize("model", [linear(), linear(seed=1)])
+    @pytest.mark.parametrize("kind", ["probabilities", "pixels", "both"])
+    def test_files(self, tmp_path, kind, model):
+        contract = replace(
+            CONTRACT,
+            output="logits" if kind == "pixels" else "probabilities",
+            preprocess=replace(SOUND, normalized_in_graph=kind != "probabilities"),
+        )
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", model, contract), threads=1)
+        reference = linear().classifier()
+        rng = np.random.default_rng(3)
+        pixels = rng.integers(0, 256, (20, 8, 12, 3), dtype=np.uint8)
+        floats = normalize(pixels, SOUND)
+        taken = pixels if kind != "probabilities" else floats
+        paths = tuple(map(str, range(20)))
+        expected = Predictions(paths, TARGETS, reference.logits(floats), LABELS)
+        evidence = Evidence(
+            reference,
+            golden_of(golden_pictures(), onnx),
+            expected,
+            Predictions(paths, TARGETS, onnx.logits(taken), LABELS),
+            inputs=taken,
+            wanted=expected.logits,
+        )
+        result = check_onnx(onnx, evidence, GATES)
+        assert result.passed == (model.weights[0, 0] == linear().weights[0, 0]), result.reasons
+        for limited in (Evidence(reference), Evidence(reference, inputs=taken), Evidence(golden=evidence.golden)):
+            found = check_onnx(onnx, limited, GATES)
+            assert found.passed == (result.passed or limited.reference is None), found.reasons
+
+    @pytest.mark.parametrize("precision", ["fp16", "int8"])
+    def test_differences_of_logits_are_told_but_no_gate_of_a_lower_precision(self, tmp_path, precision):
+        result = checked(tmp_path, model=off_by_a_little(), contract=replace(CONTRACT, precision=precision))
+        images = result.images.parity
+        assert images.relative_difference > 1e-4
+        assert [check.name for check in result.checks if not check.passed] == ["golden tensors", "golden images"]
+        own = replace(golden(off_by_a_little()), precision=precision)
+        onnx = onnx_classifier(tmp_path / "model.onnx")
+        evidence = Evidence(linear().classifier(), own, predictions(linear().classifier()), predictions(onnx))
+        assert check_onnx(onnx, evidence, GATES).passed
+        strict = check_onnx(onnx, evidence, ValidateSection(tolerance=1e-4))
+        assert any("on the images the logits differ" in reason for reason in strict.reasons)
+
+    @pytest.mark.parametrize("precision", ["fp16", "int8"])
+    def test_a_wrong_file_of_a_lower_precision(self, tmp_path, precision):
+        result = checked(tmp_path, model=wrong_weights(), contract=replace(CONTRACT, precision=precision))
+        assert any("get another class (agreement" in reason for reason in result.reasons)
+        assert any("of the images get another class" in reason for reason in result.reasons), "at each batch size"
+        broken = checked(tmp_path, model=not_a_number(), contract=replace(CONTRACT, precision=precision))
+        assert any("differ by up to not a number" in reason for reason in broken.reasons)
+
+    def test_noise_does_not_judge_a_lower_precision(self, tmp_path):
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, precision="int8")))
+        with pytest.raises(ModelError, match="int8") as caught:
+            check_onnx(onnx, Evidence(linear().classifier()), GATES)
+        assert "--data" in caught.value.hint
 
 
 def test_flips_are_listed(tmp_path):
@@ -168,7 +265,7 @@ class TestWithoutACheckpoint:
         assert any("golden tensors" in reason for reason in wrong.reasons)
         with pytest.raises(CheckFailedError) as caught:
             wrong.raise_if_failed(tmp_path)
-        assert caught.value.hint is None
+        assert "--against" in caught.value.hint
 
     @pytest.mark.parametrize(("claimed", "passes"), [(0.0, True), (0.05, False), (-0.05, False)])
     def test_score(self, tmp_path, claimed, passes):
