@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -28,6 +29,8 @@ for number, end in [(n, fcntl.fcntl(int(name), fcntl.F_DUPFD, 10)) for n, name i
 os.execv(sys.argv[3], sys.argv[3:])
 """
 QUIT_AFTER = 30.0  # seconds
+ORIGIN = "http://clf.test"  # of files that a test serves; the name leads nowhere
+MEDIA_TYPES = {".html": "text/html", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 
 
 @dataclass
@@ -39,22 +42,23 @@ class Browser:
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     session: str | None = None
+    served: dict[str, Path] = field(default_factory=dict)
     _last: int = 0
     _events: list[str] = field(default_factory=list)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Sends a command of the DevTools protocol and waits for its answer."""
-        self._last += 1
-        message = {"id": self._last, "method": method, "params": parameters}
-        if self.session is not None:
-            message["sessionId"] = self.session
-        self.commands.write(json.dumps(message).encode() + b"\0")
-        self.commands.flush()
+        number = self._send(method, parameters)
         while True:
             answer = self._read()
-            if answer.get("id") == self._last:
+            if answer.get("id") == number:
                 assert "error" not in answer, answer
                 return answer["result"]
+
+    def serve(self, folders: dict[str, Path]) -> None:
+        """Answers ORIGIN/name/... with the files below that folder, over the pipe."""
+        self.served = folders
+        self.call("Fetch.enable", patterns=[{"urlPattern": f"{ORIGIN}/*"}])
 
     def open(self, page: Path | str, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
         """Loads a file or an address, in a window of that size and colour scheme, to the end."""
@@ -91,6 +95,30 @@ class Browser:
         """A PNG of the whole page, or of the window."""
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
 
+    def _send(self, method: str, parameters: dict[str, Any]) -> int:
+        self._last += 1
+        message = {"id": self._last, "method": method, "params": parameters}
+        if self.session is not None:
+            message["sessionId"] = self.session
+        self.commands.write(json.dumps(message).encode() + b"\0")
+        self.commands.flush()
+        return self._last
+
+    def _answer(self, request: str, address: str) -> None:
+        _, name, *parts = urlsplit(address).path.split("/")
+        file = self.served.get(name, Path("nowhere")).joinpath(*parts)
+        if not file.is_file():
+            self._send("Fetch.fulfillRequest", {"requestId": request, "responseCode": 404})
+            return
+        kind = MEDIA_TYPES.get(file.suffix, "application/octet-stream")
+        answer = {
+            "requestId": request,
+            "responseCode": 200,
+            "responseHeaders": [{"name": "Content-Type", "value": kind}],
+            "body": base64.b64encode(file.read_bytes()).decode(),
+        }
+        self._send("Fetch.fulfillRequest", answer)
+
     def _read(self) -> dict[str, Any]:
         data = bytearray()
         while (byte := self.answers.read(1)) != b"\0":
@@ -102,6 +130,8 @@ class Browser:
         if method == "Network.requestWillBeSent":
             address = about["request"]["url"]
             self.requests += [] if address.startswith("data:") else [address]
+        elif method == "Fetch.requestPaused":
+            self._answer(about["requestId"], about["request"]["url"])
         elif method == "Log.entryAdded":
             self.complaints.append(about["entry"]["text"])
         elif method == "Runtime.exceptionThrown":
