@@ -103,9 +103,14 @@ export function tensor(image, contract) {
   return dtype === "uint8" ? pixels : planes;
 }
 
-/** The shape of a batch of tensors. */
-export function shapeOf(batch, { input }) {
-  return input.dtype === "uint8" ? [batch, input.height, input.width, 3] : [batch, 3, input.height, input.width];
+/** What the network answers for some tensors in one batch: an array of numbers for each. `Tensor` is onnxruntime's class. */
+export async function run(session, Tensor, tensors, { input, output }) {
+  const all = new tensors[0].constructor(tensors.length * tensors[0].length);
+  tensors.forEach((one, index) => all.set(one, index * one.length));
+  const shape = input.dtype === "uint8" ? [input.height, input.width, 3] : [3, input.height, input.width];
+  const feeds = { [input.name]: new Tensor(input.dtype, all, [tensors.length, ...shape]) };
+  const { data, dims } = (await session.run(feeds))[output.name];
+  return tensors.map((_, index) => Array.from(data.subarray(index * dims[1], (index + 1) * dims[1])));
 }
 
 /** Label (null: not sure enough) and probability, of the network's output for one image. */

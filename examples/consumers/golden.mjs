@@ -22,10 +22,10 @@ function difference(answers, golden) {
 /**
  * What a consumer answers for the stored tensors and for the stored images, against the stored answers.
  *
- * `read(name)` gives the bytes of a file of the golden folder, `run(tensors)` an array of numbers for each tensor, and
+ * `read(name)` gives the bytes of a file of the golden folder, `answersOf(tensors)` an array of numbers for each tensor, and
  * `tensorOf(bytes)` the tensor of an encoded image.
  */
-export async function compare({ consumer, versions, contract, read, run, tensorOf }) {
+export async function compare({ consumer, versions, contract, read, answersOf, tensorOf }) {
   const index = JSON.parse(new TextDecoder().decode(await read("index.json")));
   if (JSON.stringify(index.labels) !== JSON.stringify(contract.labels)) throw new Error("the golden samples have other labels");
   const golden = [], tensors = [], images = [];
@@ -35,8 +35,8 @@ export async function compare({ consumer, versions, contract, read, run, tensorO
     images.push(await tensorOf(await read(sample.image)));
   }
   const tolerance = index.tolerances.onnxruntime;
-  const fromTensor = difference(await run(tensors), golden);
-  const answers = await run(images);
+  const fromTensor = difference(await answersOf(tensors), golden);
+  const answers = await answersOf(images);
   const same = answers.filter((row, position) => argmax(row) === argmax(golden[position]));
   return {
     consumer,

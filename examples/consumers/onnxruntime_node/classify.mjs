@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as ort from "onnxruntime-node";
 import sharp from "sharp";
-import { answer, contractOf, shapeOf, tensor } from "../clf.mjs";
+import { answer, contractOf, run, tensor } from "../clf.mjs";
 import { compare } from "../golden.mjs";
 
 /** Upright, 8 bits, RGB; what is transparent shows the background; colour profiles are ignored, as Pillow does. */
@@ -21,25 +21,17 @@ const [model, ...paths] = process.argv.slice(2);
 const contract = contractOf(await readFile(model));
 const session = await ort.InferenceSession.create(model);
 const tensorOf = async (source) => tensor(await openRgb(source, contract.preprocess.background), contract);
-
-/** One array of numbers for each tensor. */
-async function run(tensors) {
-  const all = new tensors[0].constructor(tensors.length * tensors[0].length);
-  tensors.forEach((one, index) => all.set(one, index * one.length));
-  const feeds = { [contract.input.name]: new ort.Tensor(contract.input.dtype, all, shapeOf(tensors.length, contract)) };
-  const { data, dims } = (await session.run(feeds))[contract.output.name];
-  return tensors.map((_, index) => Array.from(data.subarray(index * dims[1], (index + 1) * dims[1])));
-}
+const answersOf = (tensors) => run(session, ort.Tensor, tensors, contract);
 
 if (paths[0] === "--golden") {
   const versions = { "onnxruntime-node": ort.env.versions.node, sharp: sharp.versions.sharp };
   const read = (name) => readFile(join(paths[1], name));
-  const report = await compare({ consumer: "onnxruntime_node", versions, contract, read, run, tensorOf });
+  const report = await compare({ consumer: "onnxruntime_node", versions, contract, read, answersOf, tensorOf });
   console.log(JSON.stringify(report, null, 1));
   process.exitCode = report.from_tensor.passed ? 0 : 1;
 } else {
   for (const path of paths) {
-    const [output] = await run([await tensorOf(path)]);
+    const [output] = await answersOf([await tensorOf(path)]);
     console.log(JSON.stringify({ path, ...answer(output, contract) }));
   }
 }

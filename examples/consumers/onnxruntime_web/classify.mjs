@@ -1,7 +1,7 @@
 // An ONNX file of clf in a browser, on one thread of WebAssembly; index.html uses it.
 
 import * as ort from "./node_modules/onnxruntime-web/dist/ort.wasm.min.mjs";
-import { contractOf, shapeOf, tensor } from "../clf.mjs";
+import { contractOf, run, tensor } from "../clf.mjs";
 
 ort.env.wasm.numThreads = 1; // more need a page that is isolated by two HTTP headers
 
@@ -23,12 +23,6 @@ export async function load(bytes) {
   const contract = contractOf(bytes);
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
   const tensorOf = async (encoded) => tensor(await openRgb(encoded, contract.preprocess.background), contract);
-  async function run(tensors) {
-    const all = new tensors[0].constructor(tensors.length * tensors[0].length);
-    tensors.forEach((one, index) => all.set(one, index * one.length));
-    const feeds = { [contract.input.name]: new ort.Tensor(contract.input.dtype, all, shapeOf(tensors.length, contract)) };
-    const { data, dims } = (await session.run(feeds))[contract.output.name];
-    return tensors.map((_, index) => Array.from(data.subarray(index * dims[1], (index + 1) * dims[1])));
-  }
-  return { contract, tensorOf, run, versions: { "onnxruntime-web": ort.env.versions.web } };
+  const answersOf = (tensors) => run(session, ort.Tensor, tensors, contract);
+  return { contract, tensorOf, answersOf, versions: { "onnxruntime-web": ort.env.versions.web } };
 }
