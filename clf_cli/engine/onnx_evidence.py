@@ -11,6 +11,8 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.engine.onnx_check import Evidence, check_onnx, noise, refused_batches
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_consumer import Consumer, consumer_answers, open_consumer, resized, tensor
+from clf_cli.engine.onnx_fault_images import pictures_of
+from clf_cli.engine.onnx_fault_search import TOLERANCE, Trial, find_faults
 from clf_cli.engine.onnx_golden import read_golden
 from clf_cli.engine.onnx_provider import Placement, Provider, place
 from clf_cli.engine.predict_split import predict_split
@@ -35,6 +37,7 @@ class Candidate:
     onnx: Classifier
     consumer: Consumer
     placement: Placement | None
+    threads: int | None = None
 
     @property
     def tested(self) -> Classifier:
@@ -79,7 +82,7 @@ def open_candidate(
     """
     placed = place(onnx.path, provider, noise(onnx.preprocess, 1), threads, contract)
     words = None if contract is None else contract.to_json()
-    return Candidate(onnx, open_consumer(onnx.path, threads, words, placed.session), placed.placement)
+    return Candidate(onnx, open_consumer(onnx.path, threads, words, placed.session), placed.placement, threads)
 
 
 def validate_onnx(
@@ -99,7 +102,7 @@ def validate_onnx(
     onnx, consumer = candidate.onnx, candidate.consumer
     evidence = _without_data(candidate, asked, reference)
     if data is None or not same_classes(onnx, reference) or evidence.refused:
-        return check_onnx(candidate.tested, evidence, asked)
+        return _explained(check_onnx(candidate.tested, evidence, asked), candidate, evidence)
     dataset, split = data
     expected = predict_split(reference or onnx, dataset, split, workers, progress)
     positions = np.unique(np.linspace(0, len(expected) - 1, PROBES).round().astype(int))
@@ -114,7 +117,20 @@ def validate_onnx(
         inputs=np.stack(inputs),
         wanted=expected.logits[positions],
     )
-    return replace(check_onnx(candidate.tested, evidence, asked), data=dataset.ref(split))
+    result = replace(check_onnx(candidate.tested, evidence, asked), data=dataset.ref(split))
+    return _explained(result, candidate, evidence, dataset.root, workers)
+
+
+def _explained(
+    result: OnnxCheckResult, candidate: Candidate, evidence: Evidence, root: Path | None = None, workers: int = 1
+) -> OnnxCheckResult:
+    """With the stages at fault, where the answer is no and there are answers to compare; judged on the CPU."""
+    if result.passed or not result.batches or (evidence.reference is None and root is None):
+        return result
+    file = replace(candidate.consumer, logits=candidate.onnx.logits)
+    pictures, judge = pictures_of(evidence, root, workers), evidence.reference or candidate.onnx
+    tolerance = result.gates.tolerance or TOLERANCE
+    return replace(result, faults=find_faults(Trial(file, judge, pictures, tolerance, candidate.threads)))
 
 
 def validate_golden(candidate: Candidate, asked: ValidateSection) -> OnnxCheckResult:

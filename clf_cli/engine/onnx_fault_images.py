@@ -10,8 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from clf_cli.data.images import open_image
+from clf_cli.engine.onnx_check import Evidence
 from clf_cli.engine.onnx_consumer import Recipe, Tensor, decode, resized, tensor
+from clf_cli.engine.onnx_parity import in_order
 from clf_cli.engine.point_sampling import Pixels
+from clf_cli.values.predictions import softmax
 from clf_cli.values.preprocess import InputArray, Preprocess, preprocess_image
 
 IMAGES = 32
@@ -65,6 +68,20 @@ def differing_first(differences: Sequence[float] | npt.NDArray[np.floating], cou
     if len(rest) > count - len(first):
         rest = rest[np.linspace(0, len(rest) - 1, count - len(first)).round().astype(int)]
     return tuple(int(position) for position in (*first, *rest))
+
+
+def pictures_of(evidence: Evidence, root: Path | None, workers: int = 1) -> Pictures:
+    """Those that were compared, where they lie under `root`; else the golden ones, else drawn ones."""
+    expected, answers = evidence.expected, evidence.answers
+    if root is not None and expected is not None and answers is not None:
+        theirs = in_order(answers.logits, answers.labels, expected.labels)
+        flips = expected.logits.argmax(axis=1) != theirs.argmax(axis=1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.abs(expected.probabilities - softmax(theirs)).max(axis=1)
+        return Pictures(tuple(root / expected.paths[one] for one in differing_first(flips + apart)), workers)
+    if evidence.golden is not None:
+        return Pictures(tuple(image.pixels for image in evidence.golden.images))
+    return Pictures(drawn())
 
 
 def drawn(count: int = _DRAWN) -> tuple[Pixels, ...]:

@@ -57,7 +57,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _listed(names: Sequence[str], positions: Sequence[int]) -> str:
-    told = [f"{position} {shown(names[position])}" for position in positions[:_TOLD]]
+    told = [f"{position}: {shown(names[position])}" for position in positions[:_TOLD]]
     order = sorted_as(names)
     more = [f"and {len(positions) - _TOLD} more"] if len(positions) > _TOLD else []
     return ", ".join([*told, *more]) + (f" (sorted as {order})" if order else "")

@@ -20,7 +20,7 @@ from clf_cli.models.classifier import Classifier
 from clf_cli.values.predictions import FloatArray, log_probabilities
 from clf_cli.values.run_dir import name_in_run
 
-_TOLERANCE = 1e-4  # of what must be equal but for the order of additions
+TOLERANCE = 1e-4  # of what must be equal but for the order of additions
 _BETTER = 0.5  # times the error: what float32 must win for the precision to be at fault
 
 
@@ -31,7 +31,7 @@ class Trial:
     file: Consumer
     reference: Classifier
     pictures: Pictures
-    tolerance: float = _TOLERANCE
+    tolerance: float = TOLERANCE
     threads: int | None = None
 
     def case(self) -> Case:

@@ -7,6 +7,7 @@ from rich.text import Text
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_parity import Flip, Parity
 from clf_cli.render.junit import Case
+from clf_cli.render.onnx_fault import told
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 
 FLIPS = 20
@@ -103,7 +104,8 @@ def _lines(result: OnnxCheckResult) -> list[str]:
     if result.images is None and result.batches:
         few = "no image files" if result.golden is None else "no image files but the golden ones"
         lines.append(f"{few} were compared: name some with --data")
-    return [*lines, "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."]
+    answer = "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."
+    return [*lines, answer, *told(result.faults, "The file has", "the checkpoint")]
 
 
 def _small(number: float) -> str:
