@@ -109,13 +109,16 @@ class OnnxCheckResult:
             return
         more = len(self.reasons) - _TOLD
         told = "; ".join(self.reasons[:_TOLD]) + (f"; and {more} more (--json has all)" if more > 0 else "")
-        raise CheckFailedError(f"{path}: {told}.", self._next_step)
+        stages = f" At fault: {', '.join(fault.stage for fault in self.faults)}." if self.faults else ""
+        raise CheckFailedError(f"{path}: {told}.{stages}", self._next_step)
 
     @property
     def _next_step(self) -> str:
         failed = {check.name for check in self.checks if not check.passed}
         if failed == {"provider"}:
             return "The answers agree. Look for its device and libraries, or ask for another with --provider."
-        if self.reference is not None:
+        stages = {fault.stage for fault in self.faults}
+        if self.reference is not None and (not stages or "weights" in stages):
             return "If it was exported from another checkpoint, name that one with --against CHECKPOINT."
-        return "Do not ship it: export it again with `clf export`, or hold it against its checkpoint with --against."
+        again = "Do not ship it: export it again with `clf export`"
+        return f"{again}." if self.reference else f"{again}, or hold it against its checkpoint with --against."

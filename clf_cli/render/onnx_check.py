@@ -41,12 +41,9 @@ def basis(result: OnnxCheckResult) -> str:
 def cases(result: OnnxCheckResult) -> tuple[Case, ...]:
     """The checks for JUnit; those that had nothing to compare with are skipped, so that the names stay."""
     flips = () if result.images is None else result.images.flips
-    details = {
-        "images": tuple(
-            f"{flip.path}: {flip.reference!r}, ONNX {flip.onnx!r}{' (tie)' if flip.tie else ''}" for flip in flips
-        )
-    }
-    made = tuple(Case(check.name, check.reasons, details.get(check.name, ())) for check in result.checks)
+    listed = {"images": [_flip_line(flip) for flip in flips]}
+    faults = _faults(result)
+    made = tuple(Case(one.name, one.reasons, (*faults, *listed.get(one.name, ()))) for one in result.checks)
     names = {case.name for case in made}
     return (*made, *(Case(name, skipped=why) for name, why in _NEEDS.items() if name not in names))
 
@@ -85,6 +82,10 @@ def _flips(flips: tuple[Flip, ...]) -> Table:
     return grid
 
 
+def _flip_line(flip: Flip) -> str:
+    return f"{flip.path}: {flip.reference!r}, ONNX {flip.onnx!r}{' (tie)' if flip.tie else ''}"
+
+
 def _lines(result: OnnxCheckResult) -> list[str]:
     graph, placement = result.graph, result.placement
     lines = [f"opset {graph.opset}, {counted(graph.nodes, 'node')}, {graph.bytes / 1e6:.1f} MB"]
@@ -105,7 +106,11 @@ def _lines(result: OnnxCheckResult) -> list[str]:
         few = "no image files" if result.golden is None else "no image files but the golden ones"
         lines.append(f"{few} were compared: name some with --data")
     answer = "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."
-    return [*lines, answer, *told(result.faults, "The file has", "the checkpoint")]
+    return [*lines, answer, *_faults(result)]
+
+
+def _faults(result: OnnxCheckResult) -> list[str]:
+    return told(result.faults, "The file has", "the checkpoint")
 
 
 def _small(number: float) -> str:
