@@ -42,7 +42,13 @@ DOORS = {
     "pydantic_settings": ("settings/load.py",),
 }
 HEAVY = {"torch", "torchvision", "timm", "lightning", "matplotlib", "onnx", "onnxruntime", "onnxsim", "onnxscript"}
-ABOUT_TORCH = {"engine/average.py", "engine/model_info.py", "engine/onnx_convert.py", "engine/onnx_export.py"}
+ABOUT_TORCH = {
+    "engine/average.py",
+    "engine/model_info.py",
+    "engine/onnx_convert.py",
+    "engine/onnx_export.py",
+    "engine/onnx_rung.py",
+}
 
 
 @cache

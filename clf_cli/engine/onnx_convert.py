@@ -1,10 +1,6 @@
 """A network in memory to one ONNX file that holds the same answers, its contract, and nothing about this machine."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,63 +9,84 @@ import torch
 from torch import nn
 
 from clf_cli import __version__
+from clf_cli.engine.onnx_child import is_disk_error, reason_of
 from clf_cli.engine.onnx_graph import BATCH_AXIS, GraphFacts, graph_facts, graph_problems
 from clf_cli.engine.onnx_metadata import Made, metadata
-from clf_cli.errors import ClfError, ExportError, first_line
+from clf_cli.engine.onnx_quiet import quiet
+from clf_cli.errors import ExportError
 from clf_cli.values.contract import Contract
 
+LARGE = 1536 * 2**20  # bytes of weights above which torch's exporter puts them into a second file
 
-def write_onnx(network: nn.Module, contract: Contract, opset: int, path: Path) -> GraphFacts:
+
+def write_onnx(network: nn.Module, contract: Contract, made: Made, path: Path) -> GraphFacts:
     """Converts `network` (float32, on the CPU, built with fused attention off) and writes it to `path`, checked.
 
-    The network is switched to eval mode. Above 1.5 GB of weights the exporter puts them into `<path>.data`. The same
-    network gives the same bytes. Raises ExportError (exit 5).
+    The network is switched to eval mode. Above 1.5 GB of weights they go into `<path>.data`. The same network gives the
+    same bytes. Raises ExportError (exit 5), whose message is a clause: `it wrote opset 18, asked was 17`. A full disk
+    raises OSError.
     """
     try:
-        program = _converted(network.eval(), contract, opset)
-        _make_ours(program.model, contract, opset)
-        program.save(path, external_data=False)
+        with quiet(), torch.inference_mode(False), torch.no_grad():
+            _write(network.eval(), contract, made, path)
         facts = graph_facts(path)
         problems = graph_problems(path, facts, contract.preprocess, len(contract.labels))
-    except (ClfError, MemoryError, OSError):
-        raise
-    except Exception as error:  # the exporter raises whatever its passes raise
-        reason = f"{type(error).__name__}: {first_line(_innermost(error))}"
+    except Exception as error:
+        if is_disk_error(error):
+            raise
         raise ExportError(
-            f"{contract.arch} cannot be exported at opset {opset}: {reason}",
-            "Try another --opset; the checkpoint is untouched.",
-        ) from error
-    if facts.opset != opset:
-        raise ExportError(
-            f"{contract.arch}: the exporter wrote opset {facts.opset}, asked was {opset}.",
-            f"Export with --opset {facts.opset}.",
-        )
+            f"it failed: {reason_of(error)}"
+        ) from error  # the exporters raise whatever their passes raise
+    if facts.opset != made.opset:
+        raise ExportError(f"it wrote opset {facts.opset}, asked was {made.opset}")
     if problems:
-        raise ExportError(f"The export of {contract.arch} failed its check: {'; '.join(problems)}.")
+        raise ExportError(f"its file is no good: {'; '.join(problems)}")
     return facts
 
 
-def _converted(network: nn.Module, contract: Contract, opset: int) -> Any:
+def _write(network: nn.Module, contract: Contract, made: Made, path: Path) -> None:
     size = contract.preprocess
     example = torch.zeros(2, 3, size.height, size.width)
-    with _quiet(), torch.inference_mode(False), torch.no_grad():
-        return torch.onnx.export(
+    if made.exporter == "torchscript":
+        _trace(network, example, contract, made, path)
+        return
+    program: Any = torch.onnx.export(
+        network,
+        (example,),
+        dynamo=True,
+        optimize=made.exporter == "torch.export",
+        opset_version=made.opset,
+        input_names=[contract.input_name],
+        output_names=[contract.answers],
+        dynamic_shapes=({0: BATCH_AXIS},),
+        external_data=False,
+        verbose=False,
+    )
+    _make_ours(program.model, metadata(contract, made))
+    program.save(path, external_data=False)
+
+
+def _trace(network: nn.Module, example: torch.Tensor, contract: Contract, made: Made, path: Path) -> None:
+    """The older exporter. Beyond protobuf's 2 GB it writes each tensor into a file of its own."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        traced = Path(folder) / path.name
+        torch.onnx.export(
             network,
             (example,),
-            dynamo=True,
-            opset_version=opset,
-            input_names=["input"],
-            output_names=[contract.output],
-            dynamic_shapes=({0: BATCH_AXIS},),
-            external_data=False,
-            verbose=False,
+            traced,
+            dynamo=False,
+            opset_version=made.opset,
+            input_names=[contract.input_name],
+            output_names=[contract.answers],
+            dynamic_axes={name: {0: BATCH_AXIS} for name in (contract.input_name, contract.answers)},
         )
+        strip_foreign_metadata(traced, path, metadata(contract, made))
 
 
-def _make_ours(model: Any, contract: Contract, opset: int) -> None:
+def _make_ours(model: Any, metadata: dict[str, str]) -> None:
     """Drops the exporter's notes (stack traces with paths of this machine, among others) and writes the contract."""
     model.doc_string = None
-    for graph in (model.graph, *model.functions.values()):
+    for graph in (model.graph, *model.functions.values(), *model.graph.subgraphs()):
         graph.doc_string = None
         graph.metadata_props.clear()
         for node in graph.all_nodes():
@@ -82,38 +99,43 @@ def _make_ours(model: Any, contract: Contract, opset: int) -> None:
         for value in (*graph.inputs, *graph.outputs):
             value.metadata_props.clear()
     model.metadata_props.clear()
-    model.metadata_props.update(metadata(contract, Made("torch.export", opset)))
+    model.metadata_props.update(metadata)
     model.producer_name, model.producer_version = "clf", __version__
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter's deprecation warnings, log lines and printed graphs are about its own code, for no user."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    nowhere = io.StringIO()
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
 def strip_foreign_metadata(source: Path, target: Path, metadata: dict[str, str]) -> None:
-    """Writes `source` to `target` with exactly `metadata`, dropping what a tool added and its notes on nodes."""
+    """Writes `source` to `target` with exactly `metadata`, dropping what a tool added and its notes on nodes.
+
+    Weights of more than 1.5 GB go into `<target>.data`, without what an earlier file of that name held.
+    """
     model = onnx.load(source)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata)
     model.producer_name, model.producer_version = "clf", __version__
-    for node in model.graph.node:
+    model.doc_string = ""
+    _strip_graph(model.graph)
+    for function in model.functions:
+        function.doc_string = ""
+        _strip_nodes(function.node)
+    beside = target.with_name(f"{target.name}.data")
+    beside.unlink(missing_ok=True)  # onnx appends to it
+    large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > LARGE
+    onnx.save(model, target, save_as_external_data=large, location=beside.name, size_threshold=1024)
+
+
+def _strip_graph(graph: onnx.GraphProto) -> None:
+    graph.doc_string = ""
+    del graph.metadata_props[:]
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.doc_string = ""
+        del value.metadata_props[:]
+    _strip_nodes(graph.node)
+
+
+def _strip_nodes(nodes: Any) -> None:
+    for node in nodes:
         node.doc_string = ""
         del node.metadata_props[:]
-    onnx.save(model, target)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The cause; the errors around it only say that a pass failed."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+        for attribute in node.attribute:
+            for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                _strip_graph(graph)
