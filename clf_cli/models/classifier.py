@@ -7,12 +7,12 @@ from pathlib import Path
 
 from clf_cli.errors import ModelError
 from clf_cli.models.compute import Compute
-from clf_cli.values.contract import Score
+from clf_cli.values.contract import GivenContract, Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.predictions import FloatArray, Output
 from clf_cli.values.preprocess import InputArray, Preprocess
-from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Weights
+from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Weights, finding
 from clf_cli.values.run_dir import RunDir, name_in_run, newest_runs
 from clf_cli.values.run_record import read_record
 
@@ -37,10 +37,13 @@ class Classifier:
     thresholds: tuple[float | None, ...] | None = None  # (C,) of the contract; None for a class: never answer with it
     output: Output = "logits"  # of the file; of probabilities, `logits` gives values.predictions.log_probabilities
     precision: OnnxPrecision = "fp32"
+    given: GivenContract | None = None  # of an ONNX file of another tool
 
     @property
     def findings(self) -> tuple[FindingJson, ...]:
         """What every report on the model says of its weights."""
+        if self.given is not None:
+            return (finding("contract", self.given.note),)
         return NEVER_VALIDATED if self.score is None else ()
 
     @property

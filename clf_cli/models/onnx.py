@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
-from clf_cli.errors import ModelError, first_line
+from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.classifier import Classifier
+from clf_cli.models.onnx_given import Given, given_contract, unknown
 from clf_cli.models.onnx_outside import check_outside, not_onnx
-from clf_cli.values.contract import CONTRACT_KEY, Contract, NewerContractError
+from clf_cli.values.contract import CONTRACT_KEY, Contract, GivenContract, NewerContractError
 from clf_cli.values.predictions import LOG_FLOOR, FloatArray
 from clf_cli.values.preprocess import InputArray
 from clf_cli.values.run_dir import run_of
 
 EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
+NOTHING = Given()
 CPU = ("CPUExecutionProvider",)
 _FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
 
@@ -29,10 +31,25 @@ def onnx_logits(path: Path, threads: int | None = None) -> tuple[Callable[[Input
     `threads` is the number of math threads, None ONNX Runtime's own choice. Raises ModelError (exit 4) for a file that
     is missing, no ONNX, cut short, not from clf, or whose contract does not describe its graph.
     """
+    logits, contract, _ = _opened(path, threads, NOTHING)
+    return logits, contract
+
+
+def _opened(
+    path: Path, threads: int | None, given: Given
+) -> tuple[Callable[[InputArray], FloatArray], Contract, GivenContract | None]:
     session = open_session(path, threads)
-    contract = contract_of(path, session)
-    check_graph(path, session, contract)
-    return logits_of(path, session, contract), contract
+    if CONTRACT_KEY in _metadata(path, session):
+        if given:
+            raise UsageError(
+                f"{path} says its labels and preprocessing itself.", "Leave --labels and --preprocess away."
+            )
+        contract, stand_in = contract_of(path, session), None
+        check_graph(path, session, contract)
+    else:
+        stand_in = given_contract(path, session, given, lambda contract: logits_of(path, session, contract))
+        contract = stand_in.contract
+    return logits_of(path, session, contract), contract, stand_in
 
 
 def logits_of(path: Path, session: ort.InferenceSession, contract: Contract) -> Callable[[InputArray], FloatArray]:
@@ -49,9 +66,13 @@ def logits_of(path: Path, session: ort.InferenceSession, contract: Contract) -> 
     return logits
 
 
-def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
-    """The file, opened, whatever its suffix; raises ModelError like `onnx_logits`."""
-    logits, contract = onnx_logits(path, threads)
+def onnx_classifier(path: Path, threads: int | None = None, given: Given = NOTHING) -> Classifier:
+    """The file, opened, whatever its suffix; `given` stands in for the contract that a file of another tool lacks.
+
+    Raises ModelError like `onnx_logits`, UsageError (exit 2) for a file of `given` that cannot be used or is not
+    needed.
+    """
+    logits, contract, stand_in = _opened(path, threads, given)
     return Classifier(
         logits=logits,
         labels=contract.labels,
@@ -62,11 +83,12 @@ def onnx_classifier(path: Path, threads: int | None = None) -> Classifier:
         run_id=contract.run_id,
         data_fingerprint=contract.data_fingerprint,
         path=path,
-        run=run_of(path),
+        run=None if stand_in else run_of(path),
         temperature=contract.temperature,
         thresholds=contract.thresholds,
         output=contract.output,
         precision=contract.precision,
+        given=stand_in,
     )
 
 
@@ -114,21 +136,25 @@ def _reason(error: Exception) -> str:
 
 def contract_of(path: Path, session: ort.InferenceSession) -> Contract:
     """What an opened file says of itself; raises ModelError (exit 4) when it has no contract that can be read."""
+    text = _metadata(path, session).get(CONTRACT_KEY)
+    if text is None:
+        raise unknown(path, labels=True, preprocess=True)
     try:
-        text = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
-        if text is not None:
-            return Contract.from_json(json.loads(text))
+        return Contract.from_json(json.loads(text))
     except KeyError as error:
         raise ModelError(f"{path}: its {CONTRACT_KEY} lacks the key {error.args[0]}.", EXPORT_AGAIN) from error
     except NewerContractError as error:
         raise ModelError(f"{path}: {error}.", "Upgrade clf to read it.") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {first_line(error)}.", EXPORT_AGAIN) from error
-    raise ModelError(
-        f"{path} was not exported by clf: its metadata hold no {CONTRACT_KEY}, so labels and preprocessing are "
-        "unknown.",
-        "Export the checkpoint with `clf export CHECKPOINT -o FILE`.",
-    )
+
+
+def _metadata(path: Path, session: ort.InferenceSession) -> dict[str, str]:
+    try:
+        found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: its metadata are no UTF-8 text.", EXPORT_AGAIN) from error
+    return found
 
 
 def check_graph(path: Path, session: ort.InferenceSession, contract: Contract) -> None:

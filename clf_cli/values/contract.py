@@ -143,6 +143,14 @@ class Contract:
         }
 
 
+@dataclass(frozen=True)
+class GivenContract:
+    """Stands in for the contract that a file of another tool lacks; `note` says what it was made from."""
+
+    contract: Contract
+    note: str
+
+
 def labels_mapping(contract: Contract) -> dict[str, Any]:
     """labels_mapping.json: the keys that consumers of the first users' tool read, and the whole contract."""
     return {
