@@ -3,7 +3,7 @@
 from clf_cli.cli.console import progress, say, sentence
 from clf_cli.data.dataset import Dataset, load_run_dataset
 from clf_cli.data.scan import scan_threads
-from clf_cli.errors import DataError
+from clf_cli.errors import DataError, first_line
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.resolved import Resolved, left_aside
 from clf_cli.values.run_record import read_record
@@ -34,15 +34,16 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
     return dataset
 
 
-def model_data_if_there(resolved: Resolved, classifier: Classifier) -> Dataset | None:
-    """As `model_data`, for a command that can do without: a run's data that cannot be read are said and left aside."""
+def model_data_if_there(resolved: Resolved, classifier: Classifier) -> tuple[Dataset | None, str | None]:
+    """As `model_data`, for a command that can do without a run's data: where they cannot be read or there is no run,
+    a sentence says so. What --data names must be there."""
     try:
-        return model_data(resolved, classifier)
+        dataset = model_data(resolved, classifier)
     except DataError as error:
         if resolved.given("data.root"):
             raise
-        say(error.message)
-        return None
+        return None, first_line(error)
+    return dataset, None if dataset is not None else f"{classifier.path} lies in no run, and no --data names images."
 
 
 def say_model_notes(resolved: Resolved, classifier: Classifier) -> None:

@@ -6,24 +6,26 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from clf_cli import __version__
-from clf_cli.engine.onnx_check import BATCH_SIZES
+from clf_cli.engine.onnx_check import Evidence
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_judge import Judge
 from clf_cli.engine.onnx_ladder import climb
-from clf_cli.engine.onnx_metadata import write_contract
+from clf_cli.engine.onnx_metadata import Made, write_contract
 from clf_cli.engine.onnx_plan import ExportPlan
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
-from clf_cli.engine.onnx_rescore import rescore
+from clf_cli.engine.onnx_rescore import Rescored, rescore, why_not
 from clf_cli.engine.onnx_variants import Varied, suffix_of, vary
+from clf_cli.errors import DataError, ExportError, first_line
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.settings.onnx_sections import VariantSection
-from clf_cli.values.contract import Contract, labels_mapping
+from clf_cli.settings.onnx_sections import ValidateSection, VariantSection
+from clf_cli.settings.sections import TrainSection
+from clf_cli.values.contract import Contract, Score, labels_mapping
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
 from clf_cli.values.progress import Progress, silent
 from clf_cli.values.report import ModelRef, Report, Weights
@@ -32,21 +34,28 @@ from clf_cli.values.run_dir import RunDir, run_of
 
 @dataclass(frozen=True)
 class OnnxExportResult:
-    """A file that passed its check; `notes` are lines to say to a person."""
+    """A file that passed its check; `notes` are lines to say to a person.
+
+    `score` is what its contract tells, `rescored` what it answered for the images that it was scored on; `unscored`
+    says why that score is not proved, as a clause.
+    """
 
     kind: ClassVar[str] = "onnx_export"
 
     path: Path
     model: ModelRef
-    simplified: bool
+    made: Made
     golden: int  # samples beside the file
     check: OnnxCheckResult
     next_command: str
+    score: Score | None = None
+    rescored: Rescored | None = None
+    unscored: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def report(self) -> Report:
-        return Report(self, self.model, findings=self.check.findings)
+        return Report(self, self.model, self.check.data, self.check.findings)
 
     @property
     def graph(self) -> GraphFacts:
@@ -61,10 +70,12 @@ class OnnxExportResult:
         return {
             "file": self.path.name,
             "weights": self.model.weights,
+            "made": self.made.to_json(),
             "graph": self.graph.to_json(),
-            "simplified": self.simplified,
             "golden": self.golden,
             "relative_difference": self.relative_difference,
+            "score": None if self.rescored is None else self.rescored.to_json(),
+            "unscored": self.unscored,
             "notes": list(self.notes),
         }
 
@@ -79,6 +90,7 @@ def export_target(
 ) -> OnnxFiles:
     """Where an export of these weights goes: `asked`, else the run's export folder, else beside the checkpoint.
 
+    The run's model.onnx is of the checkpoint that stands for the run, its best; a file of another is named after that.
     Raises UsageError (exit 2) for a folder, ModelError (exit 4) where there are no such weights.
     """
     _, weights = checkpoint.weights(ema)
@@ -90,7 +102,8 @@ def export_target(
         if weights != checkpoint.scored_weights:
             suffix = f"-{weights}{suffix}"
         beside = checkpoint.path.with_name(f"{checkpoint.path.stem}{suffix}.onnx")
-        model = beside if run is None else run.onnx_variant(suffix)
+        other = "" if run is None or _stands_for(checkpoint, run) else f"-{checkpoint.path.stem}"
+        model = beside if run is None else run.onnx_variant(f"{other}{suffix}")
     if model.is_relative_to(here := Path.cwd()) and not checkpoint.path.is_absolute():
         model = model.relative_to(here)  # as short as the name that was given
     return onnx_target(model)
@@ -107,21 +120,24 @@ def export_checkpoint(
     """
     reference = network_classifier(checkpoint.path, plan.ema, plan.compute)
     contract = contract_of(checkpoint, reference.weights)
-    judge = Judge(reference, plan.images.inputs(reference.preprocess, max(BATCH_SIZES)), plan.compute.threads)
+    why = why_not(contract.score, contract.data_fingerprint, plan.images)
+    if why is not None and plan.export.require_rescore:
+        raise _unscored(why)
+    judge = Judge(reference, plan.images, plan.compute.threads)
     with temporary_folder(files.model) as folder:
         draft = inside(folder, files)
         try:
             climbed = climb(checkpoint, plan.ema, contract, judge, plan.export, draft.model)
-            opened = onnx_classifier(draft.model, plan.compute.threads)
-            rescored = rescore(opened, reference, plan.images, progress)
+            rescored, lost = _rescored(draft.model, reference, checkpoint, plan, progress)
             varied = vary(draft.model, contract, climbed.made, plan, rescored, progress)
-            contract = replace(varied.contract, score=varied.rescored.score if varied.rescored else contract.score)
+            contract = _contract(varied, contract)
             write_contract(draft.model, draft.model, contract)
             golden = _golden(plan, reference, onnx_classifier(draft.model, plan.compute.threads), varied)
+            check = _final_check(judge, draft.model, golden, rescored, varied, plan)
+            check = replace(check, model=model_ref(files.model, contract))
             write_json(draft.labels_mapping, labels_mapping(contract))
             if golden is not None:
                 write_golden(draft.golden, golden)
-            check = replace(climbed.check, model=model_ref(files.model, contract))
             write_json(draft.validation, check.report.to_json())
         except OSError as error:
             raise unwritable(files.model, error) from error
@@ -129,12 +145,67 @@ def export_checkpoint(
     return OnnxExportResult(
         path=files.model,
         model=check.model,
-        simplified=climbed.made.simplifier is not None,
+        made=varied.made,
         golden=0 if golden is None else len(golden),
         check=check,
         next_command=_next_command(files.model, checkpoint),
+        score=contract.score,
+        rescored=varied.rescored,
+        unscored=(lost or why or "").rstrip(".") or None,
         notes=(*climbed.notes, *varied.notes, *_size_note(files, check.graph)),
     )
+
+
+def _rescored(
+    model: Path, reference: Classifier, checkpoint: Checkpoint, plan: ExportPlan, progress: Progress
+) -> tuple[Rescored | None, str | None]:
+    """What the float32 draft scores; or why it cannot be told, where an image was lost since the data were scanned."""
+    onnx = onnx_classifier(model, plan.compute.threads)
+    try:
+        monitor = checkpoint.settings.get("train", {}).get("monitor", TrainSection().monitor)
+        return rescore(onnx, reference, monitor, plan.images, progress), None
+    except DataError as error:
+        if plan.export.require_rescore:
+            raise
+        return None, first_line(error)
+
+
+def _unscored(why: str) -> DataError:
+    return DataError(
+        f"{why.rstrip('.')}, so the file cannot be scored again.",
+        "Name the images of its score with --data DIR, or leave --require-rescore away.",
+    )
+
+
+def _contract(varied: Varied, contract: Contract) -> Contract:
+    """What the published file says of itself."""
+    score = contract.score if varied.rescored is None else varied.rescored.score
+    return replace(varied.contract, score=score)
+
+
+def _final_check(
+    judge: Judge, model: Path, golden: Golden | None, rescored: Rescored | None, varied: Varied, plan: ExportPlan
+) -> OnnxCheckResult:
+    """Of the file as it will be published, opened again. Raises ExportError (exit 5) when it says no.
+
+    `rescored` is the float32 file's: a variant is held against its answers.
+    """
+    found = varied.rescored
+    evidence = Evidence(
+        golden=golden,
+        expected=rescored.answers if rescored is not None and suffix_of(plan.variant) else None,
+        answers=None if found is None else found.answers,
+        same_data=found is not None and found.score is not None and found.score.rescored,
+    )
+    gates = ValidateSection(min_agreement=plan.variant.min_agreement, max_accuracy_drop=plan.variant.max_accuracy_drop)
+    check = judge.check(model, evidence, gates)
+    if check.reasons:
+        raise ExportError(
+            f"The finished ONNX file of {judge.reference.path} does not pass its check: {'; '.join(check.reasons)}.",
+            "Nothing was published.",
+        )
+    dataset = plan.images.dataset
+    return check if found is None or dataset is None else replace(check, data=dataset.ref(found.split))
 
 
 def _golden(plan: ExportPlan, reference: Classifier, exported: Classifier, varied: Varied) -> Golden | None:
@@ -144,7 +215,7 @@ def _golden(plan: ExportPlan, reference: Classifier, exported: Classifier, varie
         images = golden_images(plan.images.dataset, varied.rescored.answers)
     if not images:
         return None
-    return golden_of(images, exported, reference if plan.variant.precision == "fp32" else None)
+    return golden_of(images, exported, reference if exported.precision == "fp32" else None)
 
 
 def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
@@ -167,10 +238,14 @@ def _size_note(files: OnnxFiles, graph: GraphFacts) -> tuple[str, ...]:
     return (f"More than 1.5 GB: the weights lie in {files.model.name}.data, which must stay beside the file.",)
 
 
+def _stands_for(checkpoint: Checkpoint, run: RunDir) -> bool:
+    """Whether it is the checkpoint that later commands take for the run: the best, of a run without one the last."""
+    return checkpoint.path.resolve() == (run.best if run.best.exists() else run.last).resolve()
+
+
 def _next_command(model: Path, checkpoint: Checkpoint) -> str:
-    """Finds its reference by itself only where the file and the run's best checkpoint belong together."""
+    """Finds its reference by itself only where the file and the checkpoint that stands for the run belong together."""
     run = run_of(model)
-    found = run is not None and checkpoint.path.resolve() in (run.best.resolve(), run.last.resolve())
-    if found and run is not None and (checkpoint.path.resolve() == run.best.resolve() or not run.best.exists()):
+    if run is not None and _stands_for(checkpoint, run):
         return shlex.join(["clf", "validate-onnx", model.as_posix()])
     return shlex.join(["clf", "validate-onnx", model.as_posix(), "--against", checkpoint.path.as_posix()])

@@ -17,12 +17,13 @@ from clf_cli.values.preprocess import InputArray, Preprocess, preprocess_image
 
 @dataclass(frozen=True)
 class ExportImages:
-    """Where images come from. Without a data set, `stored` are those of earlier golden samples."""
+    """Where images come from. Without a data set `missing` says why, and `stored` are those of older golden samples."""
 
     dataset: Dataset | None = None
-    seen: Predictions | None = None  # what torch said of val, where training still knows it
+    seen: Predictions | None = None  # what torch said of val or train, where training still knows it
     stored: tuple[GoldenImage, ...] = ()
     workers: int = 1
+    missing: str | None = None  # a sentence
 
     @property
     def split(self) -> str:

@@ -13,7 +13,7 @@ from clf_cli.errors import DataError
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels, shown
 from clf_cli.values.predictions import FloatArray, IntArray, Predictions, Skipped
-from clf_cli.values.preprocess import preprocess_image
+from clf_cli.values.preprocess import InputArray, preprocess_image
 from clf_cli.values.progress import Progress, silent
 
 
@@ -25,14 +25,22 @@ def predict_split(
     `workers` threads decode; two batches of images are in memory at most. Raises DataError (exit 3) for a split without
     images, for classes that the model lacks, and for images that can no longer be read, all of them listed.
     """
+    return predict_alike((classifier,), dataset, split, workers, progress)[0]
+
+
+def predict_alike(
+    classifiers: Sequence[Classifier], dataset: Dataset, split: str, workers: int = 1, progress: Progress = silent
+) -> tuple[Predictions, ...]:
+    """As `predict_split`, of several models with equal labels and preprocessing: each image is read once for all."""
+    first = classifiers[0]
     samples = dataset.need(split)
-    targets = _targets(samples, classifier.labels)
-    logits: list[FloatArray] = []
+    targets = _targets(samples, first.labels)
+    logits: list[list[FloatArray]] = [[] for _ in classifiers]
     lost: list[Skipped] = []
 
-    def read(sample: Sample) -> FloatArray | Skipped:
+    def read(sample: Sample) -> InputArray | Skipped:
         try:
-            return preprocess_image(open_image(dataset.root / sample.path), classifier.preprocess)
+            return preprocess_image(open_image(dataset.root / sample.path), first.preprocess)
         except UnreadableImageError as error:
             return Skipped(sample.path, str(error))
 
@@ -42,21 +50,21 @@ def predict_split(
             lost += [image for image in images if isinstance(image, Skipped)]
             if not lost:
                 batch = np.stack([image for image in images if not isinstance(image, Skipped)])
-                logits.append(classifier.logits(batch))
+                for classifier, answers in zip(classifiers, logits, strict=True):
+                    answers.append(classifier.logits(batch))
             advance(len(images))
     if lost:
-        lines = "".join(f"\n  {printable(image.path)}: {image.reason}" for image in lost)
-        count = "1 image" if len(lost) == 1 else f"{len(lost)} images"
-        raise DataError(
-            f"{count} of {dataset.root} can no longer be read, so nothing was scored:{lines}",
-            "Mend or remove them, or leave unreadable images out with --on-bad-image skip.",
-        )
-    return Predictions(
-        paths=tuple(sample.path for sample in samples),
-        targets=targets,
-        logits=np.concatenate(logits),
-        labels=classifier.labels,
-        skipped=dataset.skipped_in(split),
+        raise _unreadable(dataset, lost)
+    paths, skipped = tuple(sample.path for sample in samples), dataset.skipped_in(split)
+    return tuple(Predictions(paths, targets, np.concatenate(own), first.labels, skipped) for own in logits)
+
+
+def _unreadable(dataset: Dataset, lost: Sequence[Skipped]) -> DataError:
+    lines = "".join(f"\n  {printable(image.path)}: {image.reason}" for image in lost)
+    count = "1 image" if len(lost) == 1 else f"{len(lost)} images"
+    return DataError(
+        f"{count} of {dataset.root} can no longer be read, so nothing was scored:{lines}",
+        "Mend or remove them, or leave unreadable images out with --on-bad-image skip.",
     )
 
 

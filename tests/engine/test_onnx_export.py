@@ -151,7 +151,7 @@ class TestAgain:
         contract = read_contract(files.model)
         assert (contract.weights, contract.score) == ("live", None), "the score was earned by the other weights"
         assert result.golden == 0
-        assert result.simplified
+        assert result.made.simplifier
         props = {entry.key for entry in onnx.load(files.model).metadata_props}
         assert props == {CONTRACT_KEY, EXPORT_KEY, "imgsz", "names", "task"}
         assert not any(node.metadata_props or node.doc_string for node in onnx.load(files.model).graph.node)
@@ -166,7 +166,7 @@ class TestSimplifierThatFails:
         monkeypatch.setattr("clf_cli.engine.onnx_ladder.simplified", simplify)
         checkpoint = read_checkpoint(run.best)
         result = export_checkpoint(checkpoint, files_beside(target), plan_of(simplify=True))
-        assert not result.simplified
+        assert result.made.simplifier is None
         assert digest(target) == digest(run.onnx), "the plain export stands"
         return result.notes
 

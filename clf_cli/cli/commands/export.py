@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.completion import complete_model
-from clf_cli.cli.console import progress, publish, say, write_line
+from clf_cli.cli.console import progress, publish, say, warn, write_line
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -27,7 +27,12 @@ EmaOption = Annotated[
 ]
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="The .onnx file. Default: the run's export/model.onnx."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The .onnx file. Default: the run's export/model.onnx; model-last.onnx of last.ckpt, and so on.",
+    ),
 ]
 
 
@@ -50,21 +55,24 @@ def export(
     from clf_cli.models.classifier import model_file
     from clf_cli.models.compute import resolve_compute
     from clf_cli.models.network import network_classifier
-    from clf_cli.render.onnx_export import lines
+    from clf_cli.render.onnx_export import lines, unscored
 
     settings = resolved.settings
     checkpoint = read_checkpoint(model_file(model))
     files = export_target(checkpoint, ema, out, settings.variant)
     compute, notes = resolve_compute(settings.compute.model_copy(update={"device": "cpu"}))
     classifier = network_classifier(checkpoint.path, ema, compute)
-    dataset = model_data_if_there(resolved, classifier)
+    dataset, missing = model_data_if_there(resolved, classifier)
     stored, note = ((), None) if dataset is not None else stored_images(classifier, files.model)
-    images = ExportImages(dataset, stored=stored, workers=scan_threads(settings.compute.workers))
+    workers = scan_threads(settings.compute.workers)
+    images = ExportImages(dataset, stored=stored, workers=workers, missing=missing)
     result = export_checkpoint(
         checkpoint, files, ExportPlan(compute, settings.export, settings.variant, images, ema), progress
     )
     for line in (*notes, *([note] if note else []), *lines(result)):
         say(line)
+    if (warning := unscored(result)) is not None:
+        warn(warning)
     if as_json:
         publish(result.report, as_json=True)
     else:
