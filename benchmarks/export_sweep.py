@@ -98,7 +98,7 @@ def images(count: int, height: int, width: int, seed: int) -> Any:
 
 def asked(height: int, width: int) -> Any:
     """The images whose answers are compared."""
-    return images(6, height, width, 3)
+    return images(max(BATCHES), height, width, 3)
 
 
 def bring_to_life(network: Any, heads: frozenset[str], height: int, width: int) -> dict[str, float]:
@@ -214,27 +214,33 @@ def one(arch: str) -> dict[str, Any]:
 
 def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     """Climbs the ladder of `clf export` and compares the file with torch. Raises ExportError (exit 5)."""
-    import numpy as np
-
-    from clf_cli.engine.onnx_check import BATCH_SIZES
+    from clf_cli.engine.onnx_check import Evidence, check_onnx
+    from clf_cli.engine.onnx_check_result import OnnxCheckResult
     from clf_cli.engine.onnx_export import contract_of
     from clf_cli.engine.onnx_judge import Judge
     from clf_cli.engine.onnx_ladder import climb
     from clf_cli.engine.onnx_parity import parity
+    from clf_cli.engine.onnx_plan import ExportImages
     from clf_cli.models.checkpoint import read_checkpoint
     from clf_cli.models.network import network_classifier
-    from clf_cli.models.onnx import onnx_logits
-    from clf_cli.settings.onnx_sections import ExportSection
+    from clf_cli.models.onnx import onnx_classifier
+    from clf_cli.settings.onnx_sections import ExportSection, ValidateSection
+
+    inputs = asked(height, width).numpy()
+
+    class SmallJudge(Judge):
+        """The checks of every export, on the images of this script and in small batches."""
+
+        def check(self, model: Path, *_: Any) -> OnnxCheckResult:
+            evidence = Evidence(reference=self.reference, inputs=inputs)
+            return check_onnx(onnx_classifier(model, 1), evidence, ValidateSection(batch_sizes=BATCHES))
 
     checkpoint = read_checkpoint(folder / "best.ckpt")
     reference = network_classifier(checkpoint.path)
-    contract = contract_of(checkpoint, reference.weights)
-    inputs = asked(height, width).numpy()
-    inputs = inputs[np.arange(max(BATCH_SIZES)) % len(inputs)]  # as many as the ladder looks at
-    model = folder / "model.onnx"
-    judge = Judge(reference, inputs, threads=1)
+    contract, model = contract_of(checkpoint, reference.weights), folder / "model.onnx"
+    judge = SmallJudge(reference, ExportImages(), threads=1)
     climbed = climb(checkpoint, None, contract, judge, ExportSection(), model)
-    logits, _ = onnx_logits(model, threads=1)
+    logits = onnx_classifier(model, threads=1).logits
     compared = [parity(reference.logits(inputs[:size]), logits(inputs[:size])) for size in BATCHES]
     worst = max(one.relative_difference for one in compared)
     same = all(one.agreement == 1 for one in compared)
@@ -247,7 +253,7 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
         "same_class": same,
         "passed": worst <= TOLERANCE and same,
         "reason": None if worst <= TOLERANCE and same else f"the logits differ by {worst:.2g}; same class: {same}",
-        "fallen": list(climbed.fallen),
+        "fallen": [one.to_json() for one in climbed.fallen],
     }
 
 
