@@ -41,9 +41,12 @@ def basis(result: OnnxCheckResult) -> str:
 def cases(result: OnnxCheckResult) -> tuple[Case, ...]:
     """The checks for JUnit; those that had nothing to compare with are skipped, so that the names stay."""
     flips = () if result.images is None else result.images.flips
-    listed = {"images": [_flip_line(flip) for flip in flips]}
-    faults = _faults(result)
-    made = tuple(Case(one.name, one.reasons, (*faults, *listed.get(one.name, ()))) for one in result.checks)
+    failed = [one.name for one in result.checks if not one.passed]
+    details = {"images": [_flip_line(flip) for flip in flips]}
+    if failed:
+        first = "images" if "images" in failed else failed[0]
+        details[first] = [*_faults(result), *details.get(first, ())]
+    made = tuple(Case(one.name, one.reasons, tuple(details.get(one.name, ()))) for one in result.checks)
     names = {case.name for case in made}
     return (*made, *(Case(name, skipped=why) for name, why in _NEEDS.items() if name not in names))
 
@@ -105,8 +108,8 @@ def _lines(result: OnnxCheckResult) -> list[str]:
     if result.images is None and result.batches:
         few = "no image files" if result.golden is None else "no image files but the golden ones"
         lines.append(f"{few} were compared: name some with --data")
-    answer = "The answers agree." if result.passed else f"No: {'; '.join(result.reasons)}."
-    return [*lines, answer, *_faults(result)]
+    answer = ["The answers agree."] if result.passed else ["No:", *(f"- {reason}" for reason in result.reasons)]
+    return [*lines, *answer, *_faults(result)]
 
 
 def _faults(result: OnnxCheckResult) -> list[str]:

@@ -1,14 +1,17 @@
 """The table of a check: what people read."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 
 from clf_cli.engine.onnx_check import Evidence, check_onnx
+from clf_cli.engine.onnx_fault import Fault
 from clf_cli.engine.onnx_parity import Flip
+from clf_cli.engine.onnx_provider import PROVIDERS, Placement
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.render.onnx_check import FLIPS, table
+from clf_cli.render.onnx_check import FLIPS, cases, table
 from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.predictions import Predictions
 from tests.onnx_models import CONTRACT, LABELS, linear, write_onnx_file
@@ -50,7 +53,7 @@ def test_disagreement_lists_the_images(tmp_path):
     assert f"{len(result.images.flips)} images with another class" in shown
     assert "[0].png" in shown, "brackets are no markup"
     assert "(empty)" in shown
-    assert "No: at batch size 1, 2, 3, 7, 32" in shown
+    assert "No:\n- at batch size 1, 2, 3, 7, 32" in re.sub(" +\n", "\n", shown)
 
 
 def test_many_flips_are_cut(tmp_path):
@@ -71,3 +74,24 @@ def test_without_a_checkpoint_and_undefined(tmp_path):
     assert "no image files were compared" in shown
     size, found = alone.batches[0]
     assert "–" in text(replace(alone, batches=((size, replace(found, logit_difference=float("nan"))),)))
+
+
+def test_cases_for_junit(tmp_path):
+    """A case for each question, those that nobody could ask are skipped; what differs stands with the images."""
+    result = checked(tmp_path, linear(seed=1))
+    fault = Fault("weights", "live", "ema", 20, 0.5, 1.0, 1.0, 0.0)
+    made = cases(replace(result, faults=(fault,)))
+    by_name = {case.name: case for case in made}
+    assert len(by_name) == len(made)
+    assert [case.name for case in made if case.failures] == [one.name for one in result.checks if not one.passed]
+    assert "The stage at fault: weights" in by_name["images"].details[0]
+    assert by_name["images"].details[1].startswith("[0].png: ")
+    assert len(by_name["images"].details) == 1 + len(result.images.flips)
+    assert {case.name for case in made if case.skipped} == {"golden tensors", "golden images", "score"}
+    assert not [case for case in cases(checked(tmp_path, linear())) if case.failures]
+
+
+def test_which_provider_ran(tmp_path):
+    placement = Placement(PROVIDERS["cuda"], (("CUDAExecutionProvider", 40), ("CPUExecutionProvider", 1)))
+    shown = text(replace(checked(tmp_path, linear()), placement=placement))
+    assert "ran 40 nodes on CUDAExecutionProvider, 1 node on CPUExecutionProvider" in shown

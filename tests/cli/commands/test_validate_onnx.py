@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import onnx
 import pytest
@@ -14,7 +15,7 @@ from clf_cli.cli.commands.validate_onnx import validate_onnx
 from clf_cli.values.contract import CONTRACT_KEY
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import CONTRACT, FACTS, without_ema, write_checkpoint, write_onnx_file, write_run
-from tests.running import draw_discs
+from tests.running import TORCH, clf_without, draw_discs, report_of
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,10 @@ def result_of(done, code):
     return json.loads(done.stdout)
 
 
+def cases_of(path):
+    return list(ElementTree.fromstring(path.read_bytes()).iter("testcase"))
+
+
 class TestAgainstItsRun:
     @pytest.mark.parametrize("name", ["model.onnx", "run"])
     def test_agrees(self, made, clf, name):
@@ -72,13 +77,22 @@ class TestAgainstItsRun:
         assert "compared with checkpoints/best.ckpt (ema weights)" in done.stdout
         assert "batch size 32" in done.stdout
         assert "The answers agree." in done.stdout
+        assert "nodes on CPUExecutionProvider" in done.stdout
+        assert "name some with --data" not in done.stdout
         assert done.stderr == ""
+
+    def test_batch_sizes_that_are_asked_for(self, made, clf):
+        arguments = ("--batch-sizes", "5,12", "--tolerance", "0.001", "--json")
+        result = result_of(clf("validate-onnx", made.onnx, *arguments), 0)["result"]
+        assert [(batch["size"], batch["images"]) for batch in result["batches"]] == [(5, 10), (12, 12)]
+        assert result["gates"] == {"tolerance": 0.001, "min_agreement": 1.0, "max_accuracy_drop": 0.0}
+        assert clf("validate-onnx", made.onnx, "--batch-sizes", "0").code == 2
 
     def test_live_weights_are_compared_with_live_weights(self, run, clf):
         assert clf("export", run.root, "--no-ema", "--quiet").code == 0
         result = result_of(clf("validate-onnx", run.export / "model-live.onnx", "--json"), 0)["result"]
         assert result["reference"]["weights"] == "live"
-        assert result["score"] is None, "the averaged weights earned it"
+        assert result["score"]["now"] == result["score"]["stored"], "their own, from the export"
         shutil.copy(run.export / "model-live.onnx", run.onnx)
         change_contract(run.onnx, weights="ema")
         result = result_of(clf("validate-onnx", run.onnx, "--json"), 1)["result"]
@@ -109,6 +123,80 @@ class TestAgainstItsRun:
         assert "--against" in done.stderr
 
 
+class TestJunit:
+    def test_a_yes_and_a_no(self, run, clf, tmp_path):
+        path = tmp_path / "new" / "checks.xml"
+        done = clf("validate-onnx", run.onnx, "--junit", path, "--json")
+        result = result_of(done, 0)["result"]
+        assert [case.get("name") for case in cases_of(path)] == [check["name"] for check in result["checks"]]
+        assert not [case for case in cases_of(path) if len(case)]
+        change_contract(run.onnx, preprocess={"mean": [0.1, 0.1, 0.1]})
+        assert clf("validate-onnx", run.onnx, "--junit", path).code == 1
+        failed = {case.get("name"): case[0].get("message") for case in cases_of(path) if len(case)}
+        assert "says mean" in failed["preprocessing"]
+        assert {"batch size 1", "images", "golden images"} <= set(failed)
+        assert not {"graph", "provider", "golden tensors"} & set(failed)
+
+    def test_a_place_that_cannot_be_written(self, made, clf, tmp_path):
+        (tmp_path / "file").write_text("")
+        done = clf("validate-onnx", made.onnx, "--golden", "--junit", tmp_path / "file" / "checks.xml")
+        assert done.code == 6
+        assert "--junit" in done.stderr
+
+
+class TestGolden:
+    def test_without_torch_and_data(self, made, tmp_path):
+        shutil.copytree(made.export, tmp_path / "export")
+        done = clf_without(TORCH, "validate-onnx", tmp_path / "export" / "model.onnx", "--golden", "--json")
+        result = report_of(done)["result"]
+        assert (result["compared_with"], result["images"]) == (["golden samples"], None)
+        assert [check["name"] for check in result["checks"]][-2:] == ["golden tensors", "golden images"]
+
+    def test_in_a_run_nothing_else_is_read(self, run, clf):
+        shutil.rmtree(run.checkpoints)
+        assert clf("validate-onnx", run.root, "--golden").code == 0
+        change_contract(run.onnx, preprocess={"mean": [0.1, 0.1, 0.1]})
+        done = clf("validate-onnx", run.root, "--golden")
+        assert done.code == 1
+        assert "another input of the golden images" in done.stderr
+        shutil.rmtree(run.golden)
+        done = clf("validate-onnx", run.root, "--golden")
+        assert done.code == 4
+        assert "no golden samples beside" in done.stderr
+        assert "clf export" in done.stderr
+
+    def test_alone_it_stands(self, made, clf):
+        for more in (("--data", data_of(made)), ("--against", made.root)):
+            done = clf("validate-onnx", made.onnx, "--golden", *more)
+            assert done.code == 2
+            assert "--golden" in done.stderr
+
+
+class TestProvider:
+    def test_the_cpu_is_proved(self, made, clf):
+        arguments = ("--golden", "--provider", "cpu", "--json")
+        provider = result_of(clf("validate-onnx", made.onnx, *arguments), 0)["result"]["provider"]
+        assert (provider["asked"], provider["name"]) == ("cpu", "CPUExecutionProvider")
+        assert set(provider["nodes"]) == {"CPUExecutionProvider"}
+        assert provider["nodes"]["CPUExecutionProvider"] > 10
+
+    def test_one_that_runs_no_node(self, made, clf):
+        done = clf("validate-onnx", made.onnx, "--provider", "azure", "--json")
+        result = result_of(done, 1)["result"]
+        assert [check["name"] for check in result["checks"] if not check["passed"]] == ["provider"]
+        assert result["provider"]["arithmetic_elsewhere"]["Conv"] > 5
+        assert "AzureExecutionProvider ran no node" in done.stderr
+        assert result["faults"] == []
+
+    def test_one_that_is_not_there(self, made, clf):
+        done = clf("validate-onnx", made.onnx, "--provider", "tensorrt")
+        assert (done.code, done.stdout) == (5, "")
+        assert "pip install onnxruntime-gpu" in done.stderr
+        done = clf("validate-onnx", made.onnx, "--provider", "gpu")
+        assert (done.code, done.stdout) == (2, "")
+        assert "cuda, tensorrt, openvino" in done.stderr
+
+
 class TestAlone:
     def test_golden_samples_travel_with_the_file(self, made, clf, tmp_path):
         shutil.copytree(made.export, tmp_path / "export")
@@ -125,8 +213,19 @@ class TestAlone:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout)["result"]
-        assert result["compared_with"] == ["score"]
+        assert result["compared_with"] == ["score", "answers through clf"]
+        assert result["images"]["parity"]["images"] == 12
         assert result["score"]["now"] == result["score"]["stored"]
+
+    @pytest.mark.parametrize("changes", [{}, {"labels": ["green", "blue", "red"]}])
+    def test_data_that_were_named_are_not_asked_for(self, made, clf, tmp_path, changes):
+        shutil.copy(made.onnx, tmp_path / "alone.onnx")
+        change_contract(tmp_path / "alone.onnx", score=None, **changes)
+        done = clf("validate-onnx", tmp_path / "alone.onnx", "--data", data_of(made))
+        assert done.code == 0
+        assert "images from their files" in done.stdout
+        assert "answers through clf" in done.stdout
+        assert "--data" not in done.stdout + done.stderr
 
     def test_against_a_checkpoint(self, made, clf, tmp_path):
         shutil.copy(made.onnx, tmp_path / "alone.onnx")
