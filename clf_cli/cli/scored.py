@@ -12,6 +12,7 @@ from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import UsageError
 from clf_cli.models.classifier import Classifier, model_file, open_classifier
 from clf_cli.models.compute import compute_for
+from clf_cli.models.onnx_given import NOTHING, Given
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.report import DataRef, Report, Result
@@ -30,21 +31,24 @@ class Scored:
         return Report(result, self.classifier.ref, self.data, findings=self.classifier.findings)
 
 
-def opened_model(resolved: Resolved, model: Path) -> Classifier:
-    """A run, checkpoint or ONNX file, opened on the device that was asked for. Raises ModelError (exit 4)."""
+def opened_model(resolved: Resolved, model: Path, given: Given = NOTHING) -> Classifier:
+    """A run, checkpoint or ONNX file, opened on the device that was asked for; `given` is what it lacks.
+
+    Raises ModelError (exit 4), UsageError (exit 2) for a `given` that cannot be used or is not needed.
+    """
     file = model_file(model)
     compute, notes = compute_for(file, resolved.settings.compute)
     for note in notes:
         say(note)
-    return open_classifier(file, compute=compute)
+    return open_classifier(file, compute=compute, given=given)
 
 
-def opened(resolved: Resolved, model: Path) -> tuple[Classifier, Dataset]:
+def opened(resolved: Resolved, model: Path, given: Given = NOTHING) -> tuple[Classifier, Dataset]:
     """The model, and the images of --data or of its run.
 
-    Raises ModelError (exit 4), DataError (exit 3), UsageError (exit 2) where it lies in no run and --data is not given.
+    Raises like `opened_model`, DataError (exit 3), UsageError (exit 2) where it lies in no run and --data is not given.
     """
-    classifier = opened_model(resolved, model)
+    classifier = opened_model(resolved, model, given)
     dataset = model_data(resolved, classifier)
     if dataset is None:
         raise UsageError(
@@ -67,9 +71,9 @@ def say_other_data(dataset: Dataset, classifier: Classifier, name: str) -> None:
         say(f"{dataset.root} is not what {name} was trained on: {differs}.")
 
 
-def scored(resolved: Resolved, model: Path, split: str) -> Scored:
+def scored(resolved: Resolved, model: Path, split: str, given: Given = NOTHING) -> Scored:
     """What the model says of every image of the split; raises like `opened`."""
-    classifier, dataset = opened(resolved, model)
+    classifier, dataset = opened(resolved, model, given)
     return scored_on(resolved, classifier, dataset, split)
 
 

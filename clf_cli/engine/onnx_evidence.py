@@ -53,14 +53,16 @@ def onnx_file(model: Path) -> Path:
 def reference_for(onnx: Classifier, against: Path | None, compute: Compute) -> Classifier | None:
     """The checkpoint that the file should answer like: `against`, else the best one of the run that the file lies in.
 
-    The weights (average or live) are those that the contract names. Imports torch only where there is a checkpoint.
+    The weights (average or live) are those that the contract names, else those that scored. Imports torch only where
+    there is a checkpoint.
     Raises ModelError (exit 4) for a checkpoint without such weights, and when the file is of another run than that in
     which it lies.
     """
     if against is not None:
         if against.suffix.lower() == ".onnx":
             raise ModelError(f"{against} is an ONNX file.", "--against takes a run or a checkpoint.")
-        return open_classifier(against, ema=onnx.weights == "ema", compute=compute)
+        ema = None if onnx.given else onnx.weights == "ema"  # of a file of another tool nobody knows
+        return open_classifier(against, ema=ema, compute=compute)
     if onnx.run is None:
         return None
     reference = open_classifier(onnx.run.root, ema=onnx.weights == "ema", compute=compute)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clf_cli.errors import ModelError
+from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.compute import Compute
+from clf_cli.models.onnx_given import NOTHING, Given
 from clf_cli.values.contract import GivenContract, Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.precision import OnnxPrecision
@@ -52,14 +53,21 @@ class Classifier:
         return ModelRef(name_in_run(self.path), self.arch, self.weights, self.run_id)
 
 
-def open_classifier(path: Path, ema: bool | None = None, compute: Compute | None = None) -> Classifier:
+def open_classifier(
+    path: Path, ema: bool | None = None, compute: Compute | None = None, given: Given = NOTHING
+) -> Classifier:
     """Opens a run folder (its best checkpoint, else its last), a checkpoint of any suffix, or an .onnx file.
 
     `ema` chooses between the weights of a checkpoint; the default is those that scored. `compute` defaults to the CPU
-    with torch's own threads. Raises ModelError (exit 4) for anything else, and for files that cannot be used.
+    with torch's own threads; `given` tells what an ONNX file of another tool lacks. Raises ModelError (exit 4) for
+    anything else, and for files that cannot be used, UsageError (exit 2) for a `given` that cannot be or is not needed.
     """
     file = model_file(path)
     if file.suffix.lower() != ".onnx":
+        if given:
+            raise UsageError(
+                f"{file} knows its labels and preprocessing.", "--labels and --preprocess are for ONNX files."
+            )
         from clf_cli.models.network import network_classifier  # the one place that knows both kinds
 
         return network_classifier(file, ema, compute)
@@ -67,7 +75,7 @@ def open_classifier(path: Path, ema: bool | None = None, compute: Compute | None
         raise ModelError(f"{path} holds one set of weights.", "Leave --ema and --no-ema away, or name the checkpoint.")
     from clf_cli.models.onnx import onnx_classifier  # must not import torch, so it is not beside the other
 
-    return onnx_classifier(file, compute.threads if compute else None)
+    return onnx_classifier(file, compute.threads if compute else None, given)
 
 
 def model_file(path: Path) -> Path:

@@ -10,7 +10,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
 from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.classifier import Classifier
-from clf_cli.models.onnx_given import Given, given_contract, unknown
+from clf_cli.models.onnx_given import NOTHING, Given, given_contract, unknown
 from clf_cli.models.onnx_outside import check_outside, not_onnx
 from clf_cli.values.contract import CONTRACT_KEY, Contract, GivenContract, NewerContractError
 from clf_cli.values.predictions import LOG_FLOOR, FloatArray
@@ -18,7 +18,6 @@ from clf_cli.values.preprocess import InputArray
 from clf_cli.values.run_dir import run_of
 
 EXPORT_AGAIN = "Export it again with `clf export CHECKPOINT -o FILE`."
-NOTHING = Given()
 CPU = ("CPUExecutionProvider",)
 _FATAL = 4  # ONNX Runtime's log severity: its warnings and errors reach people through ours
 

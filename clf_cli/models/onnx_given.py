@@ -38,6 +38,9 @@ class Given:
         return self.labels is not None or self.preprocess is not None
 
 
+NOTHING = Given()
+
+
 def given_contract(path: Path, session: Any, given: Given, run: Run) -> GivenContract:
     """The contract that stands in for the one that the opened file at `path` lacks.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clf_cli.cli.console import publish, say
+from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
 from clf_cli.cli.options import JsonOption, ModelArgument, SplitOption, configured
 from clf_cli.cli.places import OutFolderOption, stem_for
 from clf_cli.errors import UsageError
@@ -13,6 +14,7 @@ from clf_cli.settings.resolved import Resolved
 from clf_cli.values.run_dir import RunDir
 
 if TYPE_CHECKING:  # they import numpy, which --help does without
+    from clf_cli.models.onnx_given import Given
     from clf_cli.render.confusion_files import Thumbnails
     from clf_cli.values.report import Report
 
@@ -34,12 +36,15 @@ def confusion(
     split: SplitOption = "val",
     epoch: EpochOption = None,
     normalize: NormalizeOption = True,
+    labels: LabelsOption = None,
+    preprocess: PreprocessOption = None,
     out: OutFolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count true against predicted classes."""
     stem = stem_for(resolved, out, model, "confusion", split)
-    found = _counted(resolved, model, split) if epoch is None else _stored(resolved, model, split, epoch)
+    given = given_files(labels, preprocess)
+    found = _counted(resolved, model, split, given) if epoch is None else _stored(resolved, model, split, epoch)
     report, thumbnails = found
     publish(report, as_json=as_json)
     if stem is not None and out is None and epoch is not None:
@@ -54,13 +59,13 @@ def confusion(
             say(f"Wrote {write_pairs(report, stem, thumbnails, subject)}")
 
 
-def _counted(resolved: Resolved, model: Path, split: str) -> "tuple[Report, Thumbnails]":
+def _counted(resolved: Resolved, model: Path, split: str, given: "Given") -> "tuple[Report, Thumbnails]":
     """Predicts every image of the split and counts."""
     from clf_cli.cli.scored import scored
     from clf_cli.engine.confusion import confusion as count
     from clf_cli.engine.thumbnails import thumbnails
 
-    found = scored(resolved, model, split)
+    found = scored(resolved, model, split, given)
     root, preprocess = found.dataset.root, found.classifier.preprocess
     return found.report(count(found.predictions)), lambda paths: thumbnails(root, paths, preprocess)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clf_cli.cli.console import publish, say
+from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
 from clf_cli.cli.options import JsonOption, ModelArgument, SplitOption, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -29,6 +30,8 @@ def evaluate(
     model: ModelArgument,
     split: SplitOption = "val",
     by: ByOption = None,
+    labels: LabelsOption = None,
+    preprocess: PreprocessOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a model on a split, with intervals, per class and per slice."""
@@ -38,7 +41,7 @@ def evaluate(
     from clf_cli.engine.slices import Grouping
 
     keys = tuple(dict.fromkeys(by or ()))
-    classifier, dataset = opened(resolved, model)
+    classifier, dataset = opened(resolved, model, given_files(labels, preprocess))
     if keys:
         dataset = _with_keys(resolved, classifier, dataset, keys)
     found = scored_on(resolved, classifier, dataset, split)

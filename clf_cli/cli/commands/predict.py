@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from clf_cli.cli.console import say, warn
+from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
 from clf_cli.cli.options import JsonOption, ModelArgument, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -44,6 +45,8 @@ def predict(
     written: FormatOption = None,
     top: TopOption = 5,
     calibration: CalibrationOption = True,
+    labels: LabelsOption = None,
+    preprocess: PreprocessOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Label images with a model."""
@@ -57,7 +60,7 @@ def predict(
 
     form = written_as(written, as_json)
     named = named_images(images or (), recursive, null)
-    classifier = opened_model(resolved, model)
+    classifier = opened_model(resolved, model, given_files(labels, preprocess))
     say_model_notes(resolved, classifier)
     classifier, note = calibrated(classifier) if calibration else (uncalibrated(classifier), None)
     if note is not None:

@@ -7,6 +7,7 @@ import typer
 
 from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
 from clf_cli.cli.junit import JunitOption, write_junit
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.errors import UsageError
@@ -51,6 +52,8 @@ def validate_onnx(
     model: OnnxArgument,
     against: AgainstOption = None,
     golden: GoldenOption = False,
+    labels: LabelsOption = None,
+    preprocess: PreprocessOption = None,
     split: SplitOption = "val",
     as_json: JsonOption = False,
     junit: JunitOption = None,
@@ -69,7 +72,9 @@ def validate_onnx(
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     for note in notes:
         say(note)
-    candidate = engine.open_candidate(onnx_classifier(path, compute.threads), provider, compute.threads)
+    onnx = onnx_classifier(path, compute.threads, given_files(labels, preprocess))
+    contract = onnx.given.contract if onnx.given else None
+    candidate = engine.open_candidate(onnx, provider, compute.threads, contract)
     if golden:
         result = engine.validate_golden(candidate, asked)
     else:
