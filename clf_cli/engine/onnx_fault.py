@@ -62,7 +62,7 @@ class Fault:
             "expected": self.expected,
             "images": self.images,
             "agreement": {"without": self.agreement_without, "with": self.agreement_with},
-            "logit_difference": {
+            "difference": {
                 "without": _finite(self.difference_without),
                 "with": _finite(self.difference_with),
             },

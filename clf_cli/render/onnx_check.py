@@ -7,7 +7,7 @@ from rich.text import Text
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_parity import Flip, Parity
 from clf_cli.render.junit import Case
-from clf_cli.render.onnx_fault import told
+from clf_cli.render.onnx_fault import of_file
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 
 FLIPS = 20
@@ -113,7 +113,7 @@ def _lines(result: OnnxCheckResult) -> list[str]:
 
 
 def _faults(result: OnnxCheckResult) -> list[str]:
-    return told(result.faults, "The file has", "the checkpoint")
+    return of_file(result.faults)
 
 
 def _small(number: float) -> str:

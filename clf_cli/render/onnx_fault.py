@@ -6,16 +6,29 @@ from clf_cli.engine.onnx_fault import Fault
 from clf_cli.render.text import UNDEFINED, counted, percent
 
 
-def told(faults: Sequence[Fault], found: str, expected: str) -> list[str]:
-    """A line for each; `found` and `expected` are what is said before the two: `The file has`, `the checkpoint`."""
-    lines = []
-    for number, fault in enumerate(faults):
-        first = "The stage at fault" if number == 0 else "Also at fault"
-        lines.append(f"{first}: {fault.stage}. {found} {fault.found}, {expected} {fault.expected}; {_gain(fault)}.")
-    return lines
+def of_file(faults: Sequence[Fault]) -> list[str]:
+    """A line for each stage of an ONNX file."""
+    return [
+        f"{_name(number, fault)} The file has {fault.found}, the checkpoint {fault.expected}; "
+        f"{_gain(fault, 'with the latter', 'logits')}."
+        for number, fault in enumerate(faults)
+    ]
 
 
-def _gain(fault: Fault) -> str:
+def of_program(faults: Sequence[Fault], what: str) -> list[str]:
+    """A line for each stage of a program, whose answers tell `what`: clf does it the same way, and agrees."""
+    return [
+        f"{_name(number, fault)} The program has {fault.found}, the contract {fault.expected}; "
+        f"{_gain(fault, 'done that way by clf too,', what)}."
+        for number, fault in enumerate(faults)
+    ]
+
+
+def _name(number: int, fault: Fault) -> str:
+    return f"{'Also at fault' if number else 'The stage at fault'}: {fault.stage}."
+
+
+def _gain(fault: Fault, how: str, what: str) -> str:
     if not fault.images:
         return "none of these images shows it"
     shares = f"{percent(fault.agreement_with)} agree, without {percent(fault.agreement_without)}"
@@ -23,8 +36,8 @@ def _gain(fault: Fault) -> str:
     words = ""
     if any(number is not None for number in numbers):
         close, far = (_small(number) for number in numbers)
-        words = f" (logits differ by {close}, without by {far})"
-    return f"with the latter {shares} of {counted(fault.images, 'image')}{words}"
+        words = f" ({what} differ by {close}, without by {far})"
+    return f"{how} {shares} of {counted(fault.images, 'image')}{words}"
 
 
 def _small(number: float | None) -> str:

@@ -15,6 +15,7 @@ from clf_cli.settings.resolved import Resolved
 
 if TYPE_CHECKING:  # they import numpy, which --help does without
     from clf_cli.data.dataset import Dataset
+    from clf_cli.engine.onnx_evidence import Candidate
     from clf_cli.models.classifier import Classifier
 
 app = typer.Typer(add_completion=False)
@@ -44,6 +45,15 @@ GoldenOption = Annotated[
     typer.Option("--golden", metavar="", help="Compare with the golden samples beside the file alone, without data."),
 ]
 
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--answers",
+        metavar="FILE",
+        help="Compare with what your own program answered instead: JSON lines, and say what it does otherwise.",
+    ),
+]
+
 
 @app.command()
 @configured("validate-onnx")
@@ -52,6 +62,7 @@ def validate_onnx(
     model: OnnxArgument,
     against: AgainstOption = None,
     golden: GoldenOption = False,
+    answers: AnswersOption = None,
     labels: LabelsOption = None,
     preprocess: PreprocessOption = None,
     split: SplitOption = "val",
@@ -68,6 +79,8 @@ def validate_onnx(
     asked = resolved.settings.validate_onnx
     if golden and (against is not None or resolved.given("data.root")):
         raise UsageError("--golden compares with the golden samples alone.", "Leave --against and --data away.")
+    if answers is not None and (golden or against is not None):
+        raise UsageError("--answers compares with those answers alone.", "Leave --golden and --against away.")
     provider, path = provider_named(asked.provider), engine.onnx_file(model)
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     for note in notes:
@@ -75,6 +88,9 @@ def validate_onnx(
     onnx = onnx_classifier(path, compute.threads, given_files(labels, preprocess))
     contract = onnx.given.contract if onnx.given else None
     candidate = engine.open_candidate(onnx, provider, compute.threads, contract)
+    if answers is not None:
+        _check_answers(resolved, candidate, answers, as_json, junit)
+        return
     if golden:
         result = engine.validate_golden(candidate, asked)
     else:
@@ -85,6 +101,21 @@ def validate_onnx(
     publish(result.report, as_json=as_json)
     write_junit(result.report, junit)
     result.raise_if_failed(path)
+
+
+def _check_answers(resolved: Resolved, candidate: "Candidate", file: Path, as_json: bool, junit: Path | None) -> None:
+    from clf_cli.cli.model_data import model_data
+    from clf_cli.data.scan import scan_threads
+    from clf_cli.engine.onnx_answers_check import check_answers
+
+    dataset = model_data(resolved, candidate.onnx)
+    if dataset is None:
+        raise UsageError("The images of the answers are not known.", "Name them with --data DIR.")
+    asked, workers = resolved.settings.validate_onnx, scan_threads(resolved.settings.compute.workers)
+    result = check_answers((candidate.onnx, candidate.consumer), file, dataset, asked, workers, progress)
+    publish(result.report, as_json=as_json)
+    write_junit(result.report, junit)
+    result.raise_if_failed(file)
 
 
 def _data(
