@@ -229,7 +229,8 @@ def _scaled(pixels: Pixels, width: int, height: int, recipe: Recipe) -> Pixels:
     if not recipe.antialias:
         return point_sampled(pixels, width, height, recipe.interpolation)
     kernel = Image.Resampling[recipe.interpolation.upper()]
-    return np.asarray(Image.fromarray(pixels).resize((width, height), kernel))
+    wide = Image.fromarray(pixels).resize((width, pixels.shape[0]), kernel)  # in one call Pillow 13 may turn the order
+    return np.asarray(wide.resize((width, height), kernel))
 
 
 def _three(values: Sequence[Any]) -> tuple[Any, Any, Any]:

@@ -37,16 +37,15 @@ def compare(consumer: ModuleType, model: str, folder: Path) -> dict:
         sys.exit(f"{model} has other labels than the golden samples in {folder}.")
     tensors = np.stack([np.load(folder / one["input"]) for one in samples])
     answers = run(np.stack([consumer.tensor(str(folder / one["image"]), contract) for one in samples]))
-    used = [name for name in ("onnxruntime", "openvino", "cv2", "PIL", "numpy") if name in sys.modules]
+    own = {value.__name__.partition(".")[0] for value in vars(consumer).values() if isinstance(value, ModuleType)}
+    used = sorted(own & {"onnxruntime", "openvino", "cv2", "PIL", "numpy"})
     from_tensor = {
         "relative_difference": difference(run(tensors), golden),
         "tolerance": tolerances["onnxruntime" if "onnxruntime" in used else "others"],
     }
-    from_file = {
+    from_file = {  # only Pillow can be held to Pillow's pixels
         "relative_difference": difference(answers, golden),
-        "tolerance": tolerances["from_file"]
-        if "PIL" in used
-        else None,  # another decoder cannot be held to Pillow's pixels
+        "tolerance": tolerances["from_file"] if "PIL" in used else None,
         "top1_agreement": float((answers.argmax(axis=1) == golden.argmax(axis=1)).mean()),
     }
     for found in (from_tensor, from_file):

@@ -1,7 +1,6 @@
 """Label (null: not sure enough) and probability of images, by an ONNX file of clf. Needs onnxruntime, numpy, Pillow.
 
-python python_minimal.py model.onnx image.jpg ...
-"""
+python python_minimal.py model.onnx image.jpg ..."""
 
 import json
 import sys
@@ -33,7 +32,8 @@ def tensor(path: str, contract: dict) -> np.ndarray:
         scale = min(target[0] / image.width, target[1] / image.height)
         scaled = tuple(max(1, round(own * scale)) for own in image.size)
     canvas, kernel = Image.new("RGB", target, tuple(how["background"])), Image.Resampling[how["interpolation"].upper()]
-    canvas.paste(image.resize(scaled, kernel), tuple(int((a - b) / 2) for a, b in zip(target, scaled, strict=True)))
+    image = image.resize((scaled[0], image.height), kernel).resize(scaled, kernel)  # in one call the order varies
+    canvas.paste(image, tuple(int((a - b) / 2) for a, b in zip(target, scaled, strict=True)))
     if contract["input"]["dtype"] == "uint8":  # the graph normalises
         return np.asarray(canvas)
     pixels = np.asarray(canvas, np.float32) / np.float32(255)

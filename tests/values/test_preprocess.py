@@ -62,6 +62,15 @@ def test_corners_stay_where_they_are(mode):
     np.testing.assert_array_equal(pixels[::31, ::31], QUADRANTS)
 
 
+@pytest.mark.parametrize("size", [(100, 300), (200, 300), (720, 1280), (300, 100), (11, 13)])
+def test_the_width_is_made_first(size):
+    """Pillow 13 would begin with the height of the tall ones, and rounds to 8 bits between: not Pillow 12's pixels."""
+    image = noise(size)
+    wide = image.resize((32, size[1]), Image.Resampling.BICUBIC)
+    pixels = resize(image, Preprocess(32, 32, "squash", "bicubic"))
+    np.testing.assert_array_equal(pixels, np.asarray(wide.resize((32, 32), Image.Resampling.BICUBIC)))
+
+
 def test_squash_keeps_the_whole_image():
     pixels = resize(ramp(300, 60), Preprocess(32, 32, "squash", "bilinear"))
     assert pixels[:, 0, 0].max() < 10
