@@ -1,0 +1,80 @@
+"""A checkpoint as forms: torch as every command runs it, ONNX files where they are, and made where they are not."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from clf_cli.engine.benchmark import inputs_of
+from clf_cli.engine.checkpoint_forms import checkpoint_ref, onnx_forms, shipped_files, torch_form
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.models.network import network_classifier
+from tests.onnx_models import COMPUTE, FACTS, write_checkpoint, write_onnx_file
+
+
+@pytest.fixture(autouse=True)
+def _threads_of_before() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_torch_answers_as_in_every_command(tmp_path):
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "best.ckpt"))
+    form = torch_form(checkpoint, COMPUTE)
+    assert (form.name, form.file, form.shape, form.dtype) == ("torch fp32", "best.ckpt", (3, 32, 32), "float32")
+    images = inputs_of(form.shape, form.dtype, 3)
+    np.testing.assert_array_equal(form.open(1)(images), network_classifier(checkpoint.path).logits(images))
+    assert form.bytes == sum(value.nbytes for value in checkpoint.state_dict.values())
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_torch_gets_its_threads(tmp_path, threads):
+    """Also more than there are cores, and on the CPU whatever trained."""
+    form = torch_form(read_checkpoint(write_checkpoint(tmp_path / "best.ckpt")), replace(COMPUTE, device="cuda:0"))
+    form.open(threads)
+    assert torch.get_num_threads() == threads
+
+
+def test_files_that_are_there_are_taken(tmp_path):
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "best.ckpt"))
+    assert shipped_files(checkpoint).missing == ("fp32", "fp16", "int8")
+    for name in ("best.onnx", "best-fp16.onnx", "best-int8.onnx"):
+        write_onnx_file(tmp_path / name)
+    files = shipped_files(checkpoint)
+    assert files.missing == ()
+    assert {precision: path.name for precision, path in files.there.items()} == {
+        "fp32": "best.onnx",
+        "fp16": "best-fp16.onnx",
+        "int8": "best-int8.onnx",
+    }
+    forms = onnx_forms(checkpoint, files, COMPUTE, tmp_path / "nothing")
+    assert [(form.file, form.made) for form in forms] == [(path.name, False) for path in files.there.values()]
+
+
+def test_the_run_names_its_own(tiny_run):
+    checkpoint = read_checkpoint(tiny_run.best)
+    assert shipped_files(checkpoint).there["fp32"].resolve() == tiny_run.onnx.resolve()
+    assert checkpoint_ref(checkpoint).path == "checkpoints/best.ckpt"
+
+
+def test_missing_files_are_made_aside(tmp_path):
+    """The same network in every precision; nothing is left beside the checkpoint."""
+    path = write_checkpoint(tmp_path / "best.ckpt", FACTS)
+    checkpoint, folder = read_checkpoint(path), tmp_path / "aside"
+    folder.mkdir()
+    content = path.read_bytes()
+    forms = onnx_forms(checkpoint, shipped_files(checkpoint), COMPUTE, folder)
+    assert [form.name for form in forms] == ["onnx fp32", "onnx fp16", "onnx int8"]
+    assert all(form.made for form in forms)
+    images = inputs_of((3, 32, 32), "float32", 4)
+    wanted = network_classifier(path).logits(images)
+    for form, tolerance in zip(forms, (1e-4, 2e-2, 0.5), strict=True):
+        answer = form.open(1)(images)
+        assert isinstance(answer, list)
+        assert np.abs(answer[0] - wanted).max() <= tolerance * np.abs(wanted).max()
+    assert forms[0].bytes > 1.7 * forms[1].bytes > 1.7 * 1.3 * forms[2].bytes
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["aside", "best.ckpt"]
+    assert path.read_bytes() == content
