@@ -6,6 +6,7 @@ from itertools import product
 
 from clf_cli.engine.onnx_consumer import Recipe
 
+_BOX = "box"  # Pillow's, and OpenCV's INTER_AREA where it shrinks
 KERNELS = ("nearest", "bilinear", "bicubic", "lanczos")
 CROP_SHARES = (1.0, 0.95, 0.9, 0.875, 0.8)
 BARS = ((0, 0, 0), (114, 114, 114), (128, 128, 128), (255, 255, 255))
@@ -38,7 +39,7 @@ def _ways(recipe: Recipe) -> Iterator[Recipe]:
 
 
 def _resizes(recipe: Recipe) -> Iterator[Recipe]:
-    for kernel in KERNELS:
+    for kernel in (*KERNELS, _BOX):
         yield replace(recipe, interpolation=kernel)
     for kernel, antialias in product(KERNELS, (True, False)):
         yield replace(recipe, interpolation=kernel, antialias=antialias)

@@ -1,15 +1,16 @@
-"""Resizing without antialias, as OpenCV and plain `interpolate` of torch do: each output pixel looks at few input
-pixels, however much the image shrinks. In float32, where OpenCV computes in fixed point: one grey level apart."""
+"""Resizing without antialias, as OpenCV does: each output pixel looks at few input pixels, however much the image
+shrinks. Bilinear in OpenCV's fixed point, which rounds down; the others in float32, one grey level apart at most."""
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from clf_cli.values.predictions import FloatArray
+from clf_cli.values.predictions import FloatArray, IntArray
 
 Pixels = npt.NDArray[np.uint8]
 _CUBIC = -0.75  # of OpenCV and torch; Pillow's bicubic has -0.5
+_ONE = 2048  # a weight of 1 in OpenCV's fixed point
 
 
 def point_sampled(pixels: Pixels, width: int, height: int, interpolation: str) -> Pixels:
@@ -21,10 +22,32 @@ def point_sampled(pixels: Pixels, width: int, height: int, interpolation: str) -
         rows = np.arange(height) * pixels.shape[0] // height
         columns = np.arange(width) * pixels.shape[1] // width
         return np.ascontiguousarray(pixels[rows][:, columns])
+    if interpolation == "bilinear":
+        return _bilinear(pixels, width, height)
     taps, kernel = _KERNELS[interpolation]
     tall = _along_first_axis(pixels, height, taps, kernel)
     wide = _along_first_axis(tall.swapaxes(0, 1), width, taps, kernel).swapaxes(0, 1)
     return np.ascontiguousarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8))
+
+
+def _bilinear(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Bits are dropped between the two axes where OpenCV drops them; 2 of 1,000 values differ by one from OpenCV 5."""
+    left, right, near, far = _two_taps(pixels.shape[1], width)
+    wide = pixels[:, left] * near[:, None] + pixels[:, right] * far[:, None]
+    top, bottom, near, far = _two_taps(pixels.shape[0], height)
+    upper = (near[:, None, None] * (wide[top] >> 4)) >> 16
+    lower = (far[:, None, None] * (wide[bottom] >> 4)) >> 16
+    return np.asarray((upper + lower + 2) >> 2, dtype=np.uint8)
+
+
+def _two_taps(old: int, new: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """(new,) positions of the two pixels that each new one lies between, and their weights in fixed point."""
+    centres = ((np.arange(new) + 0.5) * (old / new) - 0.5).astype(np.float32)
+    first = np.floor(centres).astype(np.int64)
+    share = np.where((first < 0) | (first >= old - 1), np.float32(0), centres - first)
+    first = np.clip(first, 0, old - 1)
+    far = np.rint(share * _ONE).astype(np.int64)
+    return first, np.minimum(first + 1, old - 1), np.rint((1 - share) * _ONE).astype(np.int64), far
 
 
 def _along_first_axis(
@@ -43,10 +66,6 @@ def _along_first_axis(
     return total
 
 
-def _linear(x: FloatArray) -> FloatArray:
-    return np.asarray(np.maximum(0, 1 - np.abs(x)), np.float32)
-
-
 def _cubic(x: FloatArray) -> FloatArray:
     near = np.abs(x)
     inner = ((_CUBIC + 2) * near - (_CUBIC + 3)) * near**2 + 1
@@ -58,8 +77,4 @@ def _lanczos(x: FloatArray) -> FloatArray:
     return np.asarray(np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0), np.float32)
 
 
-_KERNELS: dict[str, tuple[int, Callable[[FloatArray], FloatArray]]] = {
-    "bilinear": (2, _linear),
-    "bicubic": (4, _cubic),
-    "lanczos": (6, _lanczos),
-}
+_KERNELS: dict[str, tuple[int, Callable[[FloatArray], FloatArray]]] = {"bicubic": (4, _cubic), "lanczos": (6, _lanczos)}

@@ -152,18 +152,6 @@ class TestStages:
         assert np.ptp(rough) > 100
         if kernel != "nearest":
             assert np.ptp(smooth) < 60
-        flat = np.full((31, 57, 3), 77, np.uint8)
-        assert (resized(flat, Recipe(9, 13, interpolation=kernel, antialias=False)) == 77).all()
-
-    @pytest.mark.parametrize(("kernel", "flag"), [("nearest", 0), ("bilinear", 1), ("bicubic", 2)])
-    def test_without_antialias_it_is_opencv(self, kernel, flag):
-        cv2 = pytest.importorskip("cv2", reason="opencv-python-headless is not installed")
-        pixels = np.random.default_rng(0).integers(0, 256, (61, 83, 3), dtype=np.uint8)
-        for width, height in ((20, 17), (83, 30), (160, 121)):
-            recipe = Recipe(height, width, interpolation=kernel, antialias=False)
-            expected = cv2.resize(pixels, (width, height), interpolation=flag)
-            difference = np.abs(resized(pixels, recipe).astype(int) - expected)
-            assert difference.max() <= (0 if kernel == "nearest" else 1)
 
 
 def test_a_file_that_no_consumer_can_use(tmp_path):
