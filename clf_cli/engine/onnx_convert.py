@@ -16,6 +16,7 @@ from clf_cli.engine.onnx_quiet import quiet
 from clf_cli.errors import ExportError
 from clf_cli.values.contract import Contract
 
+SMALL = 1024  # bytes of a tensor that stays in the file even then
 LARGE = 1536 * 2**20  # bytes of weights above which torch's exporter puts them into a second file
 
 
@@ -31,12 +32,10 @@ def write_onnx(network: nn.Module, contract: Contract, made: Made, path: Path) -
             _write(network.eval(), contract, made, path)
         facts = graph_facts(path)
         problems = graph_problems(path, facts, contract.preprocess, len(contract.labels))
-    except Exception as error:
+    except Exception as error:  # the exporters raise whatever their passes raise
         if is_disk_error(error):
             raise
-        raise ExportError(
-            f"it failed: {reason_of(error)}"
-        ) from error  # the exporters raise whatever their passes raise
+        raise ExportError(f"it failed: {reason_of(error)}") from error
     if facts.opset != made.opset:
         raise ExportError(f"it wrote opset {facts.opset}, asked was {made.opset}")
     if problems:
@@ -120,7 +119,7 @@ def strip_foreign_metadata(source: Path, target: Path, metadata: dict[str, str])
     beside = target.with_name(f"{target.name}.data")
     beside.unlink(missing_ok=True)  # onnx appends to it
     large = sum(len(tensor.raw_data) for tensor in model.graph.initializer) > LARGE
-    onnx.save(model, target, save_as_external_data=large, location=beside.name, size_threshold=1024)
+    onnx.save(model, target, save_as_external_data=large, location=beside.name, size_threshold=SMALL)
 
 
 def _strip_graph(graph: onnx.GraphProto) -> None:
