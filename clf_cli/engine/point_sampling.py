@@ -14,11 +14,12 @@ _ONE = 2048  # a weight of 1 in OpenCV's fixed point
 
 
 def point_sampled(pixels: Pixels, width: int, height: int, interpolation: str) -> Pixels:
-    """(H, W, C) uint8 to (height, width, C). `interpolation`: nearest, bilinear, bicubic or lanczos.
+    """(H, W, C) uint8 to (height, width, C). `interpolation`: nearest, bilinear, bicubic or lanczos;
+    box is nearest.
 
     Source: OpenCV's resize with INTER_NEAREST, INTER_LINEAR and INTER_CUBIC; lanczos has three lobes.
     """
-    if interpolation == "nearest":
+    if interpolation in ("nearest", "box"):
         rows = np.arange(height) * pixels.shape[0] // height
         columns = np.arange(width) * pixels.shape[1] // width
         return np.ascontiguousarray(pixels[rows][:, columns])
