@@ -31,41 +31,55 @@ from clf_cli.values.predictions import Predictions
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import RunRecord
 
+EXPORT_ENDED_EARLY = "The program ended during the export; `clf export` makes up for it."
+
 
 def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainResult:
     """Draws, tests once, exports, writes the page, reports/train.json and run.json.
 
-    An export or a page that fails is told in the result: the run is finished without it.
+    An export or a page that fails is told in the result: the run is finished without it. It is recorded as finished
+    before the export begins, whose tools may end the process.
     """
     draw_last(start, fitted, feed)
     chosen = chosen_checkpoint(start.run)
     classifier = None if chosen is None else network_classifier(chosen, compute=start.compute)
     test = None if classifier is None else score_test(classifier, start, fitted)
     seen = best_predictions(classifier, start, fitted)
-    exports = classifier is not None and seen is not None and start.settings.export.enabled
-    failed: ClfError | None = None
+    record = record_of(start, fitted, feed)
+    result = result_of(start, fitted, record, test)
+    exports = start.settings.export.enabled
     if classifier is not None and seen is not None and exports:
+        settle(start, record, replace(result, export_error=EXPORT_ENDED_EARLY))
         watcher.say("Exporting to ONNX and checking the file against the checkpoint ...")
         failed = export(classifier, start, seen)
+        result = (
+            replace(result, onnx=start.run.relative(start.run.onnx))
+            if failed is None
+            else replace(result, export_error=failed.message)
+        )
+    onnx = start.run.onnx if result.onnx is not None else None
+    tell_trackers(fitted, result, (chosen, onnx))
+    if start.settings.callbacks.report:
+        result = with_page(result, start, record, seen if record.validated else None)
+    settle(start, record, result)
+    return result
+
+
+def settle(start: Start, record: RunRecord, result: TrainResult) -> None:
+    """Writes reports/train.json, and that the run is finished."""
+    write_json(start.run.report("train"), result.report.to_json())
+    write_record(start.run, record)
+
+
+def record_of(start: Start, fitted: Fitted, feed: Feed) -> RunRecord:
+    """The record of the run that is trained."""
     best = fitted.scores.best
-    record = replace(
+    return replace(
         start.record,
         status="finished",
         best_epoch=None if best is None else int(best["epoch"]),
         validated=feed.val is not None,
     )
-    onnx = start.run.onnx if exports and failed is None else None
-    result = replace(
-        result_of(start, fitted, record, test),
-        onnx=None if onnx is None else start.run.relative(onnx),
-        export_error=None if failed is None else failed.message,
-    )
-    tell_trackers(fitted, result, (chosen, onnx))
-    if start.settings.callbacks.report:
-        result = with_page(result, start, record, seen if record.validated else None)
-    write_json(start.run.report("train"), result.report.to_json())
-    write_record(start.run, record)
-    return result
 
 
 def result_of(start: Start, fitted: Fitted, record: RunRecord, test: MetricsResult | None) -> TrainResult:

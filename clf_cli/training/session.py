@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ from clf_cli.render.text import scaled
 from clf_cli.training.feed import build_feed
 from clf_cli.training.finish import finish
 from clf_cli.training.fit import fit, publication_of, scored_weights, starting_network
-from clf_cli.training.record import write_record
+from clf_cli.training.record import write_ended, write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.start import Start
 from clf_cli.training.trackers.group import Trackers, open_trackers
@@ -59,9 +60,11 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
         result = finish(start, fitted, feed, watcher)
     except BaseException as error:
         stopped = isinstance(error, (InterruptedRunError, TerminatedRunError, KeyboardInterrupt))
-        write_record(start.run, replace(start.record, status="interrupted" if stopped else "failed"))
-        trackers.close("interrupted" if stopped else "failed")
-        if isinstance(error, ClfError):
+        status = write_ended(start.run, start.record, "interrupted" if stopped else "failed")
+        trackers.close(status)
+        if status == "finished":
+            watcher.say(f"The run is finished, but its export is not: clf export {shlex.quote(str(start.run.root))}")
+        elif isinstance(error, ClfError):
             watcher.say(f"The run ended early: {error.message}")
         raise
     trackers.close("finished")

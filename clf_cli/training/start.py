@@ -55,6 +55,7 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
             "No data given.", 'Say --data DIR, CLF_DATA__ROOT=DIR, or root = "DIR" under [data] in clf.toml.'
         )
     require_installed(settings.train.tracker)
+    require_exporter(settings)
     root = run_folder(settings, settings.data.root)
     workers = scan_threads(settings.compute.workers)
     dataset = load_dataset(settings.data, settings.compute.seed, workers, progress, remember)
@@ -76,6 +77,14 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
         checkpoint=None,
         notes=(*resolved.notes, *compute_notes, *dataset.notes, *size_hint(dataset, preprocess)),
     )
+
+
+def require_exporter(settings: Settings) -> None:
+    """Raises UsageError (exit 2) for an opset that could not be written when the training is over."""
+    if settings.export.enabled:
+        from clf_cli.engine.onnx_opset import require_opset  # onnx and ONNX Runtime
+
+        require_opset(settings.export.opset)
 
 
 def with_absolute_paths(settings: Settings) -> Settings:
