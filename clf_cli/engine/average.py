@@ -184,21 +184,22 @@ def _normalized(loader: ImageLoader, preprocess: Preprocess, device: str, advanc
         advance(len(pixels))
 
 
-def checkpoint_of(averaged: Averaged, score: Score) -> dict[str, Any]:
-    """What is written: the layout of every checkpoint, and under `clf` also what was averaged."""
+def checkpoint_of(averaged: Averaged, score: Score, scored_on: str) -> dict[str, Any]:
+    """What is written: the layout of every checkpoint, and under `clf` also what was averaged, and the fingerprint of
+    the data that it was scored on."""
     facts = replace(averaged.checkpoint, score=score)
     inputs = [{"path": name_in_run(item.path), "run_id": item.run_id, "epoch": item.epoch} for item in averaged.inputs]
     return {
         "state_dict": {f"{NETWORK_PREFIX}{name}": tensor for name, tensor in facts.state_dict.items()},
         "epoch": facts.epoch,
         "global_step": facts.step,
-        CLF_KEY: clf_payload(facts) | {"averaged": inputs},
+        CLF_KEY: clf_payload(facts) | {"averaged": inputs, "scored_on": scored_on},
     }
 
 
-def write_average(averaged: Averaged, score: Score, path: Path) -> None:
+def write_average(averaged: Averaged, score: Score, scored_on: str, path: Path) -> None:
     """Raises RunError (exit 6) when the place cannot be written."""
-    save_torch(checkpoint_of(averaged, score), path)
+    save_torch(checkpoint_of(averaged, score, scored_on), path)
 
 
 def classifier_at(averaged: Averaged, path: Path) -> Classifier:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
-from clf_cli.engine.metrics import metrics
 from clf_cli.engine.onnx_check_reasons import decided, misfits, preprocess_reasons
 from clf_cli.engine.onnx_check_result import Check, ComparedWith, GoldenParity, OnnxCheckResult, ScoreCheck
 from clf_cli.engine.onnx_gates import Gates, gates_of
@@ -14,12 +13,13 @@ from clf_cli.engine.onnx_golden import TOLERANCES, Golden
 from clf_cli.engine.onnx_graph import graph_facts, graph_problems
 from clf_cli.engine.onnx_parity import ImagesParity, Parity, comparable, images_parity, in_order, parity
 from clf_cli.engine.onnx_provider import Placement
+from clf_cli.engine.onnx_score import slack, value_of
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
-from clf_cli.values.predictions import FloatArray, Predictions, ties
+from clf_cli.values.predictions import FloatArray, Predictions
 from clf_cli.values.preprocess import InputArray, Preprocess, as_input_of, preprocess_image
 
 BATCH_SIZES: tuple[int, ...] = ValidateSection().batch_sizes
@@ -190,12 +190,6 @@ def _score_check(score: Score | None, evidence: Evidence, gates: Gates) -> Score
     answers = evidence.answers
     if score is None or score.value is None or answers is None or not evidence.same_data:
         return None
-    now = metrics(answers).scalars[score.metric.partition("/")[2]]
-    ambiguous = float(ties(answers.logits).mean())
-    # a tie moves an accuracy by one image; other metrics are smooth or, like macro F1, weigh a rare class's image more
-    allowed = ambiguous + gates.max_accuracy_drop + 1e-6
-    if "acc" not in score.metric:
-        allowed = max(1e-3, gates.max_accuracy_drop) * max(1.0, score.value)
-    if "f1" in score.metric:
-        allowed += ambiguous * len(answers.labels)
+    now = value_of(answers, score.metric)
+    allowed = slack(answers, score.metric) + gates.max_accuracy_drop * max(1.0, score.value)
     return ScoreCheck(score.metric, score.split, score.value, now, allowed)

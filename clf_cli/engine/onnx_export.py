@@ -11,7 +11,7 @@ from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_judge import Judge
-from clf_cli.engine.onnx_ladder import climb
+from clf_cli.engine.onnx_ladder import Fallen, climb
 from clf_cli.engine.onnx_metadata import Made, write_contract
 from clf_cli.engine.onnx_plan import ExportPlan
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
@@ -51,6 +51,7 @@ class OnnxExportResult:
     score: Score | None = None
     rescored: Rescored | None = None
     unscored: str | None = None
+    fallen: tuple[Fallen, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -71,6 +72,7 @@ class OnnxExportResult:
             "file": self.path.name,
             "weights": self.model.weights,
             "made": self.made.to_json(),
+            "fallen": [one.to_json() for one in self.fallen],
             "graph": self.graph.to_json(),
             "golden": self.golden,
             "relative_difference": self.relative_difference,
@@ -152,7 +154,8 @@ def export_checkpoint(
         score=contract.score,
         rescored=varied.rescored,
         unscored=(lost or why or "").rstrip(".") or None,
-        notes=(*climbed.notes, *varied.notes, *_size_note(files, check.graph)),
+        fallen=climbed.fallen,
+        notes=(*climbed.lines, *varied.notes, *_size_note(files, check.graph)),
     )
 
 
@@ -219,13 +222,14 @@ def _golden(plan: ExportPlan, reference: Classifier, exported: Classifier, varie
 
 
 def contract_of(checkpoint: Checkpoint, weights: Weights) -> Contract:
-    """What the file will say of itself; the score only where these weights earned it."""
+    """What the file will say of itself; the score only where these weights earned it, on the data that it names."""
+    elsewhere = checkpoint.scored_on not in (None, checkpoint.data_fingerprint)  # a mean that was scored on other data
     return Contract(
         labels=checkpoint.labels,
         preprocess=checkpoint.preprocess,
         arch=checkpoint.arch,
         weights=weights,
-        score=checkpoint.score if weights == checkpoint.scored_weights else None,
+        score=checkpoint.score if weights == checkpoint.scored_weights and not elsewhere else None,
         run_id=checkpoint.run_id,
         data_fingerprint=checkpoint.data_fingerprint,
         clf=__version__,

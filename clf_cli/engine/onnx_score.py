@@ -47,7 +47,8 @@ def _near(logits: npt.NDArray[np.floating], rank: int) -> npt.NDArray[np.bool_]:
 
 
 def _average_slack(predictions: Predictions, key: str) -> float:
-    """The sum of what each undecided image does to an average over the classes when its second best class wins."""
+    """What undecided images do to an average over the classes when their second best class wins: the sum of what each
+    does alone, twice that where there are several, which together may do more."""
     undecided = np.flatnonzero(ties(predictions.logits))
     if not len(undecided):
         return 0.0
@@ -64,4 +65,4 @@ def _average_slack(predictions: Predictions, key: str) -> float:
     predicted[rows, first] -= 1
     predicted[rows, second] += 1
     flipped = PerClass(right, np.tile(found.support, (len(rows), 1)), predicted).averages[key]
-    return float(np.abs(flipped - found.averages[key]).sum())
+    return float(np.abs(flipped - found.averages[key]).sum()) * (1 if len(undecided) == 1 else 2)

@@ -45,6 +45,7 @@ class Checkpoint(CheckpointFacts):
     state_dict: StateDict  # the weights that scored
     live_state: StateDict | None  # the live weights, where `state_dict` holds the average
     resumable: bool  # whether it holds an optimiser
+    scored_on: str | None = None  # fingerprint of the data of `score`; None: of `data_fingerprint`
 
     def weights(self, ema: bool | None = None) -> tuple[StateDict, Weights]:
         """The weights that scored (None), their moving average (True) or the live ones (False), and which they are.
@@ -134,6 +135,7 @@ def _checkpoint(path: Path, data: Mapping[str, Any], meta: Mapping[str, Any]) ->
         state_dict=_network_state(data["state_dict"]),
         live_state=None if live is None else _network_state(live),
         resumable=bool(data.get("optimizer_states")),
+        scored_on=meta.get("scored_on"),
     )
 
 

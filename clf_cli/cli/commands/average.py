@@ -57,7 +57,7 @@ def average(
     found = scored_on(resolved, classifier_at(averaged, out), dataset, split)
     scores = metrics(found.predictions)
     score = Score(f"{found.data.split}/acc_top1", found.data.split, scores.acc_top1, averaged.checkpoint.scored_weights)
-    write_average(averaged, score, out)
+    write_average(averaged, score, dataset.fingerprint, out)
     result = AverageResult(out.as_posix(), inputs, averaged.norm_layers, averaged.train_images, score, scores)
     findings = strangers(inputs)
     warn_of(findings)

@@ -51,7 +51,10 @@ class Checkpoints(Checkpoint):
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         rows = self._scores.rows
-        checkpoint["clf"] = self._payload(len(rows), rows[-1] if rows else None)
+        scored = (
+            len(rows) == trainer.current_epoch + 1
+        )  # in mid-epoch the weights are others than those of the last row
+        checkpoint["clf"] = self._payload(len(rows), rows[-1] if scored else None)
 
     def state_dict(self) -> dict[str, Any]:
         return {"top": self._top}
