@@ -76,7 +76,7 @@ def test_the_copy_and_what_lies_beside_it(source, dataset, tmp_path):
         "sure.golden", "sure.labels_mapping.json", "sure.onnx", "sure.validation.json",
     ]  # fmt: skip
     assert check.passed
-    assert check.compared_with == ("golden samples",)
+    assert check.compared_with == ("golden samples", "answers through clf")
     copy = onnx_classifier(tmp_path / "new" / "sure.onnx")
     assert copy.temperature == result.temperature
     assert copy.thresholds == result.thresholds.to_contract()

@@ -38,8 +38,6 @@ AgainstOption = Annotated[
         autocompletion=complete_model,
     ),
 ]
-
-
 GoldenOption = Annotated[
     bool,
     typer.Option("--golden", metavar="", help="Compare with the golden samples beside the file alone, without data."),
@@ -77,10 +75,7 @@ def validate_onnx(
     from clf_cli.models.onnx import onnx_classifier
 
     asked = resolved.settings.validate_onnx
-    if golden and (against is not None or resolved.given("data.root")):
-        raise UsageError("--golden compares with the golden samples alone.", "Leave --against and --data away.")
-    if answers is not None and (golden or against is not None):
-        raise UsageError("--answers compares with those answers alone.", "Leave --golden and --against away.")
+    _refuse_together(golden, answers is not None, against is not None, resolved.given("data.root"))
     provider, path = provider_named(asked.provider), engine.onnx_file(model)
     compute, notes = resolve_compute(resolved.settings.compute.model_copy(update={"device": "cpu"}))
     for note in notes:
@@ -101,6 +96,14 @@ def validate_onnx(
     publish(result.report, as_json=as_json)
     write_junit(result.report, junit)
     result.raise_if_failed(path)
+
+
+def _refuse_together(golden: bool, answers: bool, against: bool, data: bool) -> None:
+    """Raises UsageError (exit 2) where more than one thing to compare with is named."""
+    if golden and (against or data):
+        raise UsageError("--golden compares with the golden samples alone.", "Leave --against and --data away.")
+    if answers and (golden or against):
+        raise UsageError("--answers compares with those answers alone.", "Leave --golden and --against away.")
 
 
 def _check_answers(resolved: Resolved, candidate: "Candidate", file: Path, as_json: bool, junit: Path | None) -> None:
