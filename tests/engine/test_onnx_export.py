@@ -3,10 +3,8 @@
 import getpass
 import hashlib
 import json
-import os
 import resource
 import socket
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,18 +12,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
 
 from clf_cli import __version__
 from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
 from clf_cli.engine.onnx_golden import GoldenImage, read_golden
 from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made, made_of
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
-from clf_cli.errors import ExportError, ModelError, RunError, UsageError
+from clf_cli.errors import ModelError, RunError, UsageError
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_logits, read_contract
-from clf_cli.settings.onnx_sections import ExportSection
+from clf_cli.settings.onnx_sections import ExportSection, VariantSection
 from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
 from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.run_dir import RunDir
@@ -159,34 +156,6 @@ class TestAgain:
             path.unlink()
 
 
-class TestSimplifierThatFails:
-    """onnxsim's own misbehaviour is in test_onnx_simplify; here, what becomes of the export."""
-
-    def exported_with(self, run, target, simplify, monkeypatch):
-        monkeypatch.setattr("clf_cli.engine.onnx_ladder.simplified", simplify)
-        checkpoint = read_checkpoint(run.best)
-        result = export_checkpoint(checkpoint, files_beside(target), plan_of(simplify=True))
-        assert result.made.simplifier is None
-        assert digest(target) == digest(run.onnx), "the plain export stands"
-        return result.notes
-
-    def test_crash(self, exported, tmp_path, monkeypatch):
-        notes = self.exported_with(
-            exported[0], tmp_path / "a.onnx", lambda source, target: "onnxsim crashed (signal 11)", monkeypatch
-        )
-        assert notes == ("onnxsim's result was dropped: onnxsim crashed (signal 11).",)
-
-    def test_other_answers(self, exported, tmp_path, monkeypatch):
-        def change(source, target):
-            model = onnx.load(source)
-            bias = next(tensor for tensor in model.graph.initializer if tensor.name == "classifier.bias")
-            bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(0.01), bias.name))
-            onnx.save(model, target)
-
-        notes = self.exported_with(exported[0], tmp_path / "a.onnx", change, monkeypatch)
-        assert "onnxsim's result was dropped: at batch size 1, 2, 3, 7, 32 the logits differ" in notes[0]
-
-
 def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
     """The exporter's own limit, lowered: weights move to a second file, which is published and announced."""
     monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 1000)
@@ -197,28 +166,11 @@ def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
         "big.golden", "big.labels_mapping.json", "big.onnx", "big.onnx.data", "big.validation.json",
     ]  # fmt: skip
     assert result.graph.external_data
-    assert result.notes[0].startswith("onnxsim's result was dropped: the file is too large")
+    assert result.notes[0].startswith("onnxsim was passed over: the file is too large")
     assert "big.onnx.data, which must stay beside the file" in result.notes[1]
     images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
     ours, theirs = onnx_logits(tmp_path / "big.onnx")[0], onnx_logits(exported[0].onnx)[0]
     np.testing.assert_array_equal(ours(images), theirs(images))
-
-
-def test_same_bytes_in_another_process(exported, tmp_path):
-    run, _ = exported
-    code = f"""
-from pathlib import Path
-from clf_cli.engine.onnx_export import export_checkpoint
-from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.engine.onnx_plan import ExportPlan
-from clf_cli.values.onnx_files import files_beside
-from tests.onnx_models import COMPUTE
-export_checkpoint(read_checkpoint(Path({str(run.best)!r})), files_beside(Path({str(tmp_path / "a.onnx")!r})),
-                  ExportPlan(COMPUTE))
-"""
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[2])
-    assert digest(tmp_path / "a.onnx") == digest(run.onnx)
 
 
 class TestTransformer:
@@ -239,14 +191,11 @@ class TestTransformer:
 
 
 class TestFailure:
-    def test_an_opset_that_is_not_reached_publishes_nothing(self, exported, tmp_path):
-        run, _ = exported
-        checkpoint = read_checkpoint(run.best)
+    def test_an_opset_that_nobody_writes_publishes_nothing(self, exported, tmp_path):
         target = tmp_path / "model.onnx"
         target.write_bytes(b"old")
-        with pytest.raises(ExportError, match="opset 18, asked was 9999") as caught:
-            export_checkpoint(checkpoint, files_beside(target), plan_of(opset=9999))
-        assert caught.value.exit_code == 5
+        with pytest.raises(UsageError, match="Opset 9999 cannot be written here"):
+            export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), plan_of(opset=9999))
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
         assert target.read_bytes() == b"old"
 
@@ -276,3 +225,22 @@ class TestFailure:
             export_target(checkpoint, None, tmp_path)
         with pytest.raises(UsageError, match=r"does not end in \.onnx"):
             export_target(checkpoint, None, tmp_path / "model.bin")
+
+    def test_only_the_best_checkpoint_is_the_runs_own_file(self, tmp_path):
+        """A file of another is named after it, so that model.onnx stands for what the run says that it is."""
+        run = RunDir(tmp_path / "run")
+        other = run.top / "epoch003-0.7500.ckpt"
+        for path in (run.last, other):
+            write_checkpoint(path)
+        mark(run)
+        assert self.target(run.last) == run.onnx, "the last is the best of a run that was never validated"
+        write_checkpoint(run.best)
+        int8 = VariantSection(precision="int8")
+        assert self.target(run.best) == run.onnx
+        assert self.target(run.best, variant=int8) == run.export / "model-int8.onnx"
+        assert self.target(run.last) == run.export / "model-last.onnx"
+        assert self.target(run.last, ema=False, variant=int8) == run.export / "model-last-live-int8.onnx"
+        assert self.target(other) == run.export / "model-epoch003-0.7500.onnx"
+
+    def target(self, path, ema=None, variant=None):
+        return export_target(read_checkpoint(path), ema, None, variant).model

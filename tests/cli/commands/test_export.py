@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
+import torch
 
 from clf_cli.cli.commands.export import export
 from clf_cli.engine.onnx_golden import read_golden
+from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.onnx import read_contract
 from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import FACTS, without_ema, write_checkpoint, write_run
@@ -32,6 +35,14 @@ def test_a_run(run, clf, tmp_path, monkeypatch):
     assert (done.code, done.stdout) == (0, "runs/my run/export/model.onnx\n")
     assert "clf validate-onnx 'runs/my run/export/model.onnx'\n" in done.stderr
     assert "Warning" not in done.stderr
+    stored = read_checkpoint(run.best).score
+    said = f"It scores val/acc_top1 {100 * stored.value:.1f} %, the stored score (12 images, 0 ties)."
+    assert said in done.stderr
+    assert read_contract(run.onnx).score == replace(stored, rescored=True)
+    checked = json.loads(run.validation.read_text())
+    assert checked["data"]["images"] == 12
+    assert checked["result"]["score"]["now"] == stored.value
+    assert checked["result"]["golden"]["from_images"]["images"] == 8
     assert sorted(path.name for path in run.export.iterdir()) == [
         "golden", "labels_mapping.json", "model.onnx", "validation.json",
     ]  # fmt: skip
@@ -47,7 +58,12 @@ def test_a_run(run, clf, tmp_path, monkeypatch):
         "path": "export/model-live.onnx", "arch": "test_efficientnet", "weights": "live", "run_id": "0123456789ab",
     }  # fmt: skip
     assert report["result"]["golden"] == 8
-    assert read_contract(run.export / "model-live.onnx").weights == "live"
+    score = read_contract(run.export / "model-live.onnx").score
+    assert (score.weights, score.metric, score.rescored) == ("live", "val/acc_top1", True)
+    assert report["result"]["score"] == {
+        "metric": "val/acc_top1", "split": "val", "value": score.value, "stored": None, "torch": score.value,
+        "compared_with": "torch", "images": 12, "ties": 0, "rescored": True,
+    }  # fmt: skip
     assert read_contract(run.onnx).weights == "ema"
 
 
@@ -63,15 +79,99 @@ def test_a_checkpoint_of_any_name_without_a_run(clf, tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
-def test_no_golden_samples_is_said(run, clf, tmp_path):
-    """The run's data are gone: the export goes on, with the images of an earlier one where there are any."""
-    text = run.settings.read_text()
-    run.settings.write_text(text.replace("discs", "gone"))
-    done = clf("export", run.root)
-    assert done.code == 0
-    assert "gone" in done.stderr
-    assert "No golden samples" in done.stderr
-    assert not run.golden.exists()
+def rewritten(run, change):
+    """The run's best checkpoint with something else inside."""
+    data = torch.load(run.best, weights_only=True)
+    change(data)
+    torch.save(data, run.best)
+
+
+class TestAScoreThatIsNotProved:
+    """Nothing is published that is not the model that scored; where that cannot be known, it is said."""
+
+    def published_before(self, run):
+        for path, text in ((run.onnx, "old"), (run.validation, "old too")):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return sorted(run.export.iterdir())
+
+    def refused(self, clf, run, *words):
+        files = self.published_before(run)
+        done = clf("export", run.root)
+        assert done.code == 5, done.stderr
+        assert done.stdout == ""
+        for word in words:
+            assert word in done.stderr
+        assert sorted(run.export.iterdir()) == files
+        assert [path.read_text() for path in (run.onnx, run.validation)] == ["old", "old too"]
+
+    def test_a_score_that_was_edited(self, clf, run):
+        def lie(data):
+            data["clf"]["score"]["value"] += 0.25
+
+        rewritten(run, lie)
+        self.refused(clf, run, "but its weights score", "Nothing was published", "clf evaluate")
+
+    def test_weights_that_were_swapped(self, clf, run):
+        loss = json.loads(clf("evaluate", run.root, "--json").stdout)["result"]["loss"]
+
+        def swap(data):
+            data["clf"]["score"] |= {"metric": "val/loss", "value": loss}
+            data["state_dict"], data["current_model_state"] = data["current_model_state"], data["state_dict"]
+
+        rewritten(run, swap)
+        self.refused(clf, run, "but its weights score", "Nothing was published")
+
+    def test_data_that_are_gone(self, run, clf):
+        """No earlier golden samples either."""
+        run.settings.write_text(run.settings.read_text().replace("discs", "gone"))
+        refused = clf("export", run.root, "--require-rescore")
+        assert (refused.code, refused.stdout, run.onnx.exists()) == (3, "", False)
+        assert "gone" in refused.stderr
+        assert "--data DIR" in refused.stderr
+        done = clf("export", run.root, "--quiet", "--json")
+        assert done.code == 0
+        assert done.stderr.startswith("Warning: The data that the run was trained on are gone")
+        assert done.stderr.endswith(
+            "so the file's score was not checked, and its contract says score.rescored false.\n"
+        )
+        score = read_contract(run.onnx).score
+        assert score == replace(read_checkpoint(run.best).score, rescored=False)
+        result = json.loads(done.stdout)["result"]
+        assert (result["score"], result["golden"]) == (None, 0)
+        assert "are gone" in result["unscored"]
+        assert not run.golden.exists()
+
+    def test_one_image_that_is_missing(self, run, clf, tmp_path, made):
+        data = shutil.copytree(made.root.parents[1] / "discs", tmp_path / "discs")
+        run.settings.write_text(run.settings.read_text().replace(str(made.root.parents[1]), str(tmp_path)))
+        lost = next((data / "val" / "red").iterdir())
+        lost.unlink()
+        assert clf("export", run.root, "--require-rescore").code == 3
+        done = clf("export", run.root)
+        assert done.code == 0
+        assert "so the file's score was not checked" in done.stderr
+        assert read_contract(run.onnx).score.rescored is False
+
+    def test_other_data(self, run, clf, tmp_path):
+        other = draw_discs(tmp_path / "others", {"train": 1, "val": 2}, seed=9)
+        refused = clf("export", run.root, "--data", other, "--require-rescore")
+        assert refused.code == 3
+        assert "are not those that the checkpoint was validated on" in refused.stderr
+        done = clf("export", run.root, "--data", other, "--json")
+        assert done.code == 0
+        assert "as torch does (6 images" in done.stderr
+        assert "its contract says score.rescored false" in done.stderr
+        result = json.loads(done.stdout)["result"]["score"]
+        assert (result["images"], result["compared_with"], result["rescored"]) == (6, "torch", False)
+        assert read_contract(run.onnx).score == read_checkpoint(run.best).score
+
+
+def test_training_ships_the_model_that_scored(tiny_run):
+    """In every run; what was seen in training is compared image by image."""
+    score = read_contract(tiny_run.onnx).score
+    assert score == replace(read_checkpoint(tiny_run.best).score, rescored=True)
+    assert json.loads(tiny_run.export_labels_mapping.read_text())["contract"]["score"]["rescored"] is True
 
 
 class TestBadInput:
@@ -113,9 +213,9 @@ class TestBadInput:
         self.refused(clf("export", run.root, "--data", tmp_path / "nowhere"), 3, "nowhere")
         assert not run.onnx.exists()
 
-    @pytest.mark.parametrize(("opset", "code"), [("16", 2), ("99", 5)])
-    def test_opset(self, clf, run, opset, code):
-        self.refused(clf("export", run.root, "--opset", opset), code, "opset", opset)
+    @pytest.mark.parametrize("opset", ["16", "99"])
+    def test_opset(self, clf, run, opset):
+        self.refused(clf("export", run.root, "--opset", opset), 2, "pset", opset)
         assert not run.onnx.exists()
 
 
