@@ -21,6 +21,7 @@ from clf_cli.values.predictions import FloatArray, log_probabilities
 from clf_cli.values.run_dir import name_in_run
 
 TOLERANCE = 1e-4  # of what must be equal but for the order of additions
+_OPSET = 18  # of a fresh export, where the file does not say how it was made
 _BETTER = 0.5  # times the error: what float32 must win for the precision to be at fault
 
 
@@ -136,7 +137,7 @@ def _graph_fault(case: Case) -> Fault:
     with tempfile.TemporaryDirectory(prefix="clf-fault-") as folder:
         fresh = Path(folder) / "fresh.onnx"
         try:
-            _export_again(case, fresh, made.opset if made is not None and made.opset >= 18 else 18)
+            _export_again(case, fresh, made or Made("torch.export", _OPSET))
             answers = case.ordered(open_consumer(fresh, case.threads))(case.torch_inputs(case.inputs))
         except (ExportError, ModelError) as error:
             return fault_of("graph", ("its own", f"one like {name} ({error.message})"), count, now, now)
@@ -154,8 +155,8 @@ def _told(case: Case, share: float, simplifier: str | None) -> tuple[Stage, str,
     return "graph", f"its own, with {share:.0%} of the weights", "a fresh export of {name}"
 
 
-def _export_again(case: Case, path: Path, opset: int) -> None:
-    """The checkpoint of the reference, plain. Raises ExportError and ModelError."""
+def _export_again(case: Case, path: Path, made: Made) -> None:
+    """The checkpoint of the reference, plain, by the file's exporter. Raises ExportError and ModelError."""
     from clf_cli.engine.onnx_convert import write_onnx  # torch: only a checkpoint's search needs it
     from clf_cli.engine.onnx_export import contract_of
     from clf_cli.models.checkpoint import read_checkpoint
@@ -166,4 +167,4 @@ def _export_again(case: Case, path: Path, opset: int) -> None:
     checkpoint = read_checkpoint(case.reference.path)
     average = case.reference.weights == "ema" if checkpoint.scored_weights == "ema" else None
     network, weights = load_network(checkpoint, average, fused_attention=False)
-    write_onnx(network, contract_of(checkpoint, weights), Made("torch.export", opset), path)
+    write_onnx(network, contract_of(checkpoint, weights), Made(made.exporter, made.opset), path)
