@@ -55,6 +55,7 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
     Raises ModelError (exit 4) when there is nothing to hold the file against.
     """
     gates, facts, reference = gates_of(asked, onnx.precision), graph_facts(onnx.path), evidence.reference
+    sizes = tuple(dict.fromkeys(asked.batch_sizes))
     score = _score_check(onnx.score, evidence, gates)
     result = OnnxCheckResult(
         model=onnx.ref,
@@ -68,7 +69,7 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
     )
     problems = graph_problems(onnx.path, facts, onnx.preprocess, len(onnx.labels))
     odd = tuple(misfits(onnx, reference, evidence.golden))
-    refused = refused_batches(onnx, asked.batch_sizes) if evidence.refused is None else evidence.refused
+    refused = refused_batches(onnx, sizes) if evidence.refused is None else evidence.refused
     first = [Check("graph", problems), Check("labels and size", odd)]
     if odd or refused:
         return decided(result, [*first, *(Check(f"batch size {size}", (reason,)) for size, reason in refused)])
@@ -77,7 +78,7 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
         first.append(Check("preprocessing", differing))
     result = replace(
         result,
-        batches=_check_batches(onnx, evidence, gates, asked.batch_sizes),
+        batches=_check_batches(onnx, evidence, gates, sizes),
         images=_images_parity(onnx, evidence),
         golden=_golden_parity(onnx, evidence, asked),
         score=score,

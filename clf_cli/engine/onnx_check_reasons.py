@@ -55,6 +55,9 @@ def misfits(onnx: Classifier, reference: Classifier | None, golden: Golden | Non
             reasons.append(f"its labels differ from those of the {name}: {shown}{' ...' if len(odd) > 5 else ''}")
         if theirs != size:
             reasons.append(f"its input is {size[0]} x {size[1]}, that of the {name} {theirs[0]} x {theirs[1]}")
+    takes = "uint8" if onnx.preprocess.normalized_in_graph else "float32"
+    if golden is not None and golden.inputs.dtype != takes:
+        reasons.append(f"it takes {takes}, its golden samples are {golden.inputs.dtype}")
     return reasons
 
 

@@ -162,7 +162,7 @@ def _without_data(candidate: Candidate, asked: ValidateSection, reference: Class
         golden=golden,
         golden_inputs=again,
         placement=candidate.placement,
-        refused=refused_batches(candidate.tested, asked.batch_sizes),
+        refused=refused_batches(candidate.tested, tuple(dict.fromkeys(asked.batch_sizes))),
     )
 
 

@@ -1,6 +1,7 @@
 """Which execution provider runs the nodes of an ONNX file: asked for, installed, and proved by a profile."""
 
 import json
+import shutil
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
@@ -99,23 +100,38 @@ def place(
     """Opens the file on `provider`, and on the CPU what that leaves; runs `probe` (n, ...) and reads who ran what.
 
     Where the provider cannot start, the session is one on the CPU. Raises ModelError (exit 4) like
-    models.onnx.open_session, RunError (exit 6) where the profile cannot be written.
+    models.onnx.open_session, RunError (exit 6) where the profile cannot be written; the CPU
+    then goes without proof.
     """
-    with tempfile.TemporaryDirectory(prefix="clf-profile-") as folder:
-        profile, problem = Path(folder) / "nodes", None
-        try:
-            session = open_session(path, threads, tuple(dict.fromkeys((provider.official, *CPU))), profile)
-        except ModelError as error:
-            if provider.official in CPU:
-                raise
-            session, problem = open_session(path, threads, CPU, profile), error.message
+    try:
+        folder = tempfile.mkdtemp(prefix="clf-profile-")
+    except OSError as error:
+        if provider.official in CPU:
+            return Placed(open_session(path, threads), None)
+        raise RunError(f"There is no place for ONNX Runtime's profile: {first_line(error)}.") from error
+    try:
+        session, problem = _session(path, provider, threads, Path(folder) / "nodes")
         answers = True
         try:
             logits_of(path, session, contract or contract_of(path, session))(probe)
         except ModelError:
             answers = False
         events = _events(session)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     return Placed(session, _placement(provider, events, problem) if answers else None)
+
+
+def _session(
+    path: Path, provider: Provider, threads: int | None, profile: Path
+) -> tuple[ort.InferenceSession, str | None]:
+    """The session, and why it is on the CPU alone where the provider could not start."""
+    try:
+        return open_session(path, threads, tuple(dict.fromkeys((provider.official, *CPU))), profile), None
+    except ModelError as error:
+        if provider.official in CPU:
+            raise
+        return open_session(path, threads, CPU, profile), error.message
 
 
 def _events(session: ort.InferenceSession) -> list[dict[str, Any]]:

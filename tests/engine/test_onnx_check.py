@@ -212,6 +212,12 @@ class TestOtherKinds:
         broken = checked(tmp_path, model=not_a_number(), contract=replace(CONTRACT, precision=precision))
         assert any("differ by up to not a number" in reason for reason in broken.reasons)
 
+    def test_golden_samples_of_another_kind_of_input(self, tmp_path):
+        contract = replace(CONTRACT, preprocess=replace(SOUND, normalized_in_graph=True))
+        onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=contract))
+        (reason,) = check_onnx(onnx, Evidence(golden=golden()), GATES).reasons
+        assert reason == "it takes uint8, its golden samples are float32"
+
     def test_noise_does_not_judge_a_lower_precision(self, tmp_path):
         onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", contract=replace(CONTRACT, precision="int8")))
         with pytest.raises(ModelError, match="int8") as caught:

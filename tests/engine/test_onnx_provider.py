@@ -9,7 +9,7 @@ import pytest
 
 from clf_cli.engine.onnx_check import Evidence, check_onnx, noise
 from clf_cli.engine.onnx_provider import PROVIDERS, Placement, Provider, place, provider_named
-from clf_cli.errors import ExportError, UsageError
+from clf_cli.errors import ExportError, RunError, UsageError
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.onnx_sections import ValidateSection
 from tests.onnx_models import CONTRACT, linear, write_onnx_file
@@ -82,6 +82,17 @@ def test_the_session_answers_on_after_its_profile_is_gone(tmp_path, monkeypatch)
 
 def test_a_file_that_does_not_answer_for_the_probe_has_no_proof(tmp_path):
     assert placed(tmp_path, PROVIDERS["cpu"], batch=2).placement is None
+
+
+def test_without_a_temporary_folder_the_cpu_runs_without_proof(tmp_path, monkeypatch):
+    """As in a container that is read-only."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    found = placed(tmp_path, PROVIDERS["cpu"])
+    assert found.placement is None
+    assert found.session.run(None, {"input": PROBE})[0].shape == (1, 5)
+    with pytest.raises(RunError, match="profile") as caught:
+        placed(tmp_path, PROVIDERS["azure"])
+    assert caught.value.exit_code == 6
 
 
 def test_names():
