@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 from clf_cli import __version__
 from clf_cli.engine.onnx_check import Evidence
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
+from clf_cli.engine.onnx_fallen import Fallen
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_judge import Judge
-from clf_cli.engine.onnx_ladder import Fallen, climb
+from clf_cli.engine.onnx_ladder import climb
 from clf_cli.engine.onnx_metadata import Made, write_contract
 from clf_cli.engine.onnx_plan import ExportPlan
 from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
 from clf_cli.engine.onnx_rescore import Rescored, rescore, why_not
-from clf_cli.engine.onnx_variants import Varied, suffix_of, vary
+from clf_cli.engine.onnx_variant_cost import Cost
+from clf_cli.engine.onnx_variants import Varied, require_images, suffix_of, vary
 from clf_cli.errors import DataError, ExportError, first_line
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
@@ -52,6 +54,7 @@ class OnnxExportResult:
     rescored: Rescored | None = None
     unscored: str | None = None
     fallen: tuple[Fallen, ...] = ()
+    cost: Cost | None = None  # of another precision than fp32
     notes: tuple[str, ...] = ()
 
     @property
@@ -78,6 +81,7 @@ class OnnxExportResult:
             "relative_difference": self.relative_difference,
             "score": None if self.rescored is None else self.rescored.to_json(),
             "unscored": self.unscored,
+            "cost": None if self.cost is None else self.cost.to_json(),
             "notes": list(self.notes),
         }
 
@@ -120,6 +124,7 @@ def export_checkpoint(
     DataError (exit 3) where images are needed and cannot be read, RunError (exit 6) when the place cannot be written;
     then nothing is published and old files stay as they are.
     """
+    require_images(plan.variant, plan.images)
     reference = network_classifier(checkpoint.path, plan.ema, plan.compute)
     contract = contract_of(checkpoint, reference.weights)
     why = why_not(contract.score, contract.data_fingerprint, plan.images)
@@ -154,8 +159,9 @@ def export_checkpoint(
         score=contract.score,
         rescored=varied.rescored,
         unscored=(lost or why or "").rstrip(".") or None,
-        fallen=climbed.fallen,
-        notes=(*climbed.lines, *varied.notes, *_size_note(files, check.graph)),
+        fallen=(*climbed.fallen, *varied.fallen),
+        cost=varied.cost,
+        notes=(*climbed.lines, *(one.line for one in varied.fallen), *varied.notes, *_size_note(files, check.graph)),
     )
 
 

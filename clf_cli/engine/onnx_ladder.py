@@ -1,12 +1,12 @@
 """The ways to make an ONNX file of a network, best first: the first whose answers agree is kept."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_child import Limits
 from clf_cli.engine.onnx_convert import strip_foreign_metadata
+from clf_cli.engine.onnx_fallen import Fallen
 from clf_cli.engine.onnx_judge import Judge
 from clf_cli.engine.onnx_metadata import Exporter, Made, metadata
 from clf_cli.engine.onnx_opset import OLDEST, require_opset
@@ -21,21 +21,6 @@ from clf_cli.values.contract import Contract
 
 IN_PROCESS: Exporter = "torch.export"  # what it needs is imported; the others get a child each
 RUNGS: tuple[Exporter, ...] = (IN_PROCESS, "torch.export unoptimised", "torchscript")
-
-
-@dataclass(frozen=True)
-class Fallen:
-    """A tool whose file was not kept. `reason` is a clause: `it did not finish within 600 s`."""
-
-    rung: str
-    reason: str
-
-    @property
-    def line(self) -> str:
-        return f"{self.rung} was passed over: {self.reason}."
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What flows through a network on real images: the range of its tensors, how they are spread, their channels' means."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,8 +43,10 @@ class Measured:
         return (low if self.low < 0 else 0.0), (high if self.high > 0 else 0.0)
 
     def look(self, values: npt.NDArray[np.floating]) -> None:
-        """The first time that a batch is shown: its ends and channels."""
+        """The first time that a batch is shown: its ends."""
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+    def average(self, values: npt.NDArray[np.floating]) -> None:
         axes = (0, 2, 3) if values.ndim == 4 else tuple(range(values.ndim - 1))
         self.channel_sums = self.channel_sums + values.sum(axis=axes, dtype=np.float64)
         self.per_channel += values.size // np.size(self.channel_sums)
@@ -55,26 +57,40 @@ class Measured:
             self.counts += np.histogram(values, _BINS, (self.low, self.high))[0]
 
 
-def measure(model: onnx.ModelProto, names: Iterable[str], inputs: InputArray, spread: bool) -> dict[str, Measured]:
-    """Runs the network on `inputs` (N, ...) on one CPU thread, twice where the `spread` of values is wanted too.
+def ends(model: onnx.ModelProto, names: Iterable[str], inputs: InputArray) -> dict[str, Measured]:
+    """The least and the largest value of each of the float tensors `names` for `inputs` (N, ...), on one CPU thread.
 
-    `names` are float tensors, the input among them if wanted. Raises whatever ONNX Runtime does.
+    Raises whatever ONNX Runtime does.
     """
-    given = model.graph.input[0].name
-    inner = [name for name in names if name != given]
-    session = _session(model, inner)
     found = {name: Measured() for name in names}
-    for look in (True, False) if spread else (True,):
-        for start in range(0, len(inputs), BATCH):
-            batch = inputs[start : start + BATCH]
-            values = dict(zip(inner, session.run(inner, {given: batch}), strict=True)) | {given: batch}
-            _show(found, values, look)
+    for values in _flow(model, tuple(found), inputs):
+        for name, measured in found.items():
+            measured.look(values[name])
     return found
 
 
-def _show(found: Mapping[str, Measured], values: Mapping[str, InputArray], look: bool) -> None:
-    for name, measured in found.items():
-        measured.look(values[name]) if look else measured.count(values[name])
+def measure(
+    model: onnx.ModelProto, names: Iterable[str], channels: Iterable[str], inputs: InputArray
+) -> dict[str, Measured]:
+    """As `ends`, with the spread of the values of `names` and the means of `channels`: the network runs twice."""
+    spread, averaged = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(channels))
+    found = ends(model, dict.fromkeys((*spread, *averaged)), inputs)
+    for values in _flow(model, tuple(found), inputs):
+        for name in spread:
+            found[name].count(values[name])
+        for name in averaged:
+            found[name].average(values[name])
+    return found
+
+
+def _flow(model: onnx.ModelProto, names: tuple[str, ...], inputs: InputArray) -> Iterator[dict[str, InputArray]]:
+    """The tensors of each batch, by name."""
+    given = model.graph.input[0].name
+    inner = [name for name in names if name != given]
+    session = _session(model, inner)
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
+        yield dict(zip(inner, session.run(inner, {given: batch}), strict=True)) | {given: batch}
 
 
 def _session(model: onnx.ModelProto, names: Iterable[str]) -> ort.InferenceSession:
