@@ -114,10 +114,10 @@ def bring_to_life(network: Any, heads: frozenset[str], height: int, width: int) 
     for scale in SCALES:
         with torch.no_grad():
             draw_weights(network, scale)
-            set_norms(network, images(4, height, width, 1))
+            set_norms(network, images(8, height, width, 1))
             own, logits = network.state_dict(), network(images(8, height, width, 2))
             spread = float((logits - logits.mean(0)).std())
-            gain = min(1 / max(spread, 1e-12), 20 / max(float(logits.std()), 1e-12))
+            gain = min(1 / max(spread, 1e-12), 5 / max(float(logits.std()), 1e-12))
             for name in heads:
                 if name.endswith("bias"):
                     own[name].sub_(logits.mean(0))
@@ -153,6 +153,9 @@ def set_norms(network: Any, seen: Any) -> None:
             layer.train()
     network(seen)
     network.eval()
+    for layer in network.modules():
+        if isinstance(layer, _BatchNorm):  # a channel that these images leave at zero would blow up on others
+            layer.running_var.clamp_(min=0.1 * float(layer.running_var.mean()))
 
 
 def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
