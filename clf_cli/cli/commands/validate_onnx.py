@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clf_cli.cli.completion import complete_model
-from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.console import progress, publish, say, sentence
 from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
 from clf_cli.cli.junit import JunitOption, write_junit
 from clf_cli.cli.options import JsonOption, SplitOption, configured
@@ -128,5 +128,7 @@ def _data(
     from clf_cli.cli.model_data import model_data
     from clf_cli.engine.onnx_evidence import same_classes
 
+    if onnx.given is not None and reference is not None:  # else it is said with what is known of the model
+        say(sentence(onnx.given.note))
     dataset = model_data(resolved, reference or onnx) if same_classes(onnx, reference) else None
     return None if dataset is None else (dataset, split)
