@@ -47,7 +47,9 @@ def forms_of(arch: str, folder: Path) -> tuple[Form, ...]:
     checkpoint = read_checkpoint(plain)
     both = (torch_form(checkpoint, COMPUTE), torch_form(read_checkpoint(other), COMPUTE))
     named = (replace(form, name=name) for form, name in zip(both, TORCH, strict=True))
-    return (*named, *onnx_forms(checkpoint, shipped_files(checkpoint), COMPUTE, folder))
+    onnx, notes = onnx_forms(checkpoint, shipped_files(checkpoint), COMPUTE, folder)
+    assert not notes, notes
+    return (*named, *onnx)
 
 
 def line_of(arch: str, batch_size: int, timings: tuple[Timing, ...], forms: tuple[Form, ...]) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """A checkpoint as forms of a model to time: its network in torch, and its ONNX files, made where they are missing."""
 
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from clf_cli.engine.benchmark import Answer, Form
+from clf_cli.engine.benchmark import Answer, Form, inputs_of
 from clf_cli.engine.onnx_export import contract_of, export_target
 from clf_cli.engine.onnx_forms import onnx_form
 from clf_cli.engine.onnx_judge import Judge
-from clf_cli.engine.onnx_ladder import climb
+from clf_cli.engine.onnx_ladder import climb, limits
 from clf_cli.engine.onnx_plan import ExportImages
+from clf_cli.engine.onnx_quantize import candidates
+from clf_cli.errors import ExportError
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.compute import Compute
 from clf_cli.models.network import network_classifier
@@ -18,6 +22,8 @@ from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.progress import Progress, silent
 from clf_cli.values.report import ModelRef
 from clf_cli.values.run_dir import name_in_run
+
+_NOISE = 8  # images of noise from which fp16 and int8 learn
 
 
 @dataclass(frozen=True)
@@ -63,28 +69,46 @@ def torch_form(checkpoint: Checkpoint, compute: Compute) -> Form:
 
 def onnx_forms(
     checkpoint: Checkpoint, files: ShippedFiles, compute: Compute, folder: Path, progress: Progress = silent
-) -> tuple[Form, ...]:
-    """Every precision, float32 first. Missing ones are made in `folder`, float32 too where they need it.
+) -> tuple[tuple[Form, ...], tuple[str, ...]]:
+    """Every precision, float32 first, and a sentence on each that cannot be made. Missing ones are made in `folder`.
 
-    int8 learns its ranges from noise: its answers are of no use, its speed is the same. Raises ExportError (exit 5)
-    where one cannot be made.
+    Their ranges are those of noise: their answers are of no use, their speed is the same. Raises ExportError (exit 5)
+    where not even float32 can be made.
     """
-    made = _made(checkpoint, files, compute, folder, progress) if files.missing else {}
-    places = {**made, **files.there}
-    return tuple(onnx_form(places[p], made=p not in files.there) for p in get_args(OnnxPrecision) if p in places)
+    found, notes = dict(files.there), []
+    with progress("Making ONNX files", len(files.missing)) as advance:
+        for precision in files.missing:  # float32 comes first, and the others of it
+            try:
+                found[precision] = _made(checkpoint, precision, found, compute, folder)
+            except ExportError as error:
+                if precision == "fp32":
+                    raise
+                notes.append(f"Not timed: no {precision} file can be made, {error.message.rstrip('.')}.")
+            advance(1)
+    forms = (onnx_form(found[name], made=name in files.missing) for name in get_args(OnnxPrecision) if name in found)
+    return tuple(forms), tuple(notes)
 
 
 def _made(
-    checkpoint: Checkpoint, files: ShippedFiles, compute: Compute, folder: Path, progress: Progress
-) -> dict[OnnxPrecision, Path]:
-    found: dict[OnnxPrecision, Path] = {}
-    with progress("ONNX files", len(files.missing)) as advance:
-        plain = files.there.get("fp32")
-        if plain is None:
-            plain = found["fp32"] = folder / "model.onnx"
-            reference = network_classifier(checkpoint.path, compute=compute)
-            contract = contract_of(checkpoint, reference.weights)
-            judge = Judge(reference, ExportImages(), compute.threads)
-            climb(checkpoint, None, contract, judge, ExportSection(), plain)
-            advance(1)
-    return found
+    checkpoint: Checkpoint,
+    precision: OnnxPrecision,
+    found: Mapping[OnnxPrecision, Path],
+    compute: Compute,
+    folder: Path,
+) -> Path:
+    """By the first way that `clf export` tries, without its gates."""
+    section = ExportSection()
+    if precision == "fp32":
+        plain = folder / "model.onnx"
+        reference = network_classifier(checkpoint.path, compute=compute)
+        judge = Judge(reference, ExportImages(), compute.threads)
+        climb(checkpoint, None, contract_of(checkpoint, reference.weights), judge, section, plain)
+        return plain
+    plain = folder / found["fp32"].name  # candidates lie beside what they are made of
+    if not plain.exists():
+        for suffix in (".onnx", ".onnx.data"):
+            if (file := found["fp32"].with_suffix(suffix)).exists():
+                shutil.copyfile(file, folder / file.name)
+    preprocess = checkpoint.preprocess
+    noise = inputs_of(preprocess.input_shape, "float32", _NOISE)
+    return folder / candidates(plain, precision, noise, limits(section))[0].file

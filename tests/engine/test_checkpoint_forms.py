@@ -50,7 +50,8 @@ def test_files_that_are_there_are_taken(tmp_path):
         "fp16": "best-fp16.onnx",
         "int8": "best-int8.onnx",
     }
-    forms = onnx_forms(checkpoint, files, COMPUTE, tmp_path / "nothing")
+    forms, notes = onnx_forms(checkpoint, files, COMPUTE, tmp_path / "nothing")
+    assert notes == ()
     assert [(form.file, form.made) for form in forms] == [(path.name, False) for path in files.there.values()]
 
 
@@ -66,7 +67,8 @@ def test_missing_files_are_made_aside(tmp_path):
     checkpoint, folder = read_checkpoint(path), tmp_path / "aside"
     folder.mkdir()
     content = path.read_bytes()
-    forms = onnx_forms(checkpoint, shipped_files(checkpoint), COMPUTE, folder)
+    forms, notes = onnx_forms(checkpoint, shipped_files(checkpoint), COMPUTE, folder)
+    assert notes == ()
     assert [form.name for form in forms] == ["onnx fp32", "onnx fp16", "onnx int8"]
     assert all(form.made for form in forms)
     images = inputs_of((3, 32, 32), "float32", 4)

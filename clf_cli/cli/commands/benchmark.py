@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say, warn_of
+from clf_cli.cli.console import progress, publish, say, warn, warn_of
 from clf_cli.cli.options import JsonOption, ModelArgument, configured
 from clf_cli.cli.places import stem_in
 from clf_cli.settings.resolved import Resolved
@@ -68,12 +68,15 @@ def _of_checkpoint(file: Path, folder: Path) -> tuple[tuple["Form", ...], "Model
     compute, _ = resolve_compute(ComputeSection(device="cpu", threads=1))
     files = shipped_files(checkpoint)
     if files.missing:
+        missing = ", ".join(files.missing)
         say(
-            f"There is no ONNX file of {', '.join(files.missing)}: made for this measurement and not kept, int8 with "
-            "ranges of noise (its speed is the same)."
+            f"There is no ONNX file of {missing}: made for this measurement and not kept. Made from noise, they answer "
+            "nothing of use; their speed is the same."
         )
-    forms = (torch_form(checkpoint, compute), *onnx_forms(checkpoint, files, compute, folder, progress))
-    return forms, checkpoint_ref(checkpoint)
+    onnx, notes = onnx_forms(checkpoint, files, compute, folder, progress)
+    for note in notes:
+        warn(note)
+    return (torch_form(checkpoint, compute), *onnx), checkpoint_ref(checkpoint)
 
 
 def _plan(forms: tuple["Form", ...], section: "BenchmarkSection") -> str:
