@@ -46,6 +46,16 @@ class Rescored:
         return "torch" if self.stored is None else "stored score"
 
     @property
+    def torch(self) -> float | None:
+        """Its score, where it was asked or is remembered."""
+        return None if self.expected is None else _defined(value_of(self.expected, self.metric))
+
+    @property
+    def wanted(self) -> float | None:
+        """The score that the float32 file was held against."""
+        return self.torch if self.stored is None else self.stored
+
+    @property
     def ties(self) -> int:
         """Images that another program may decide otherwise."""
         return int(ties(self.answers.logits).sum())
@@ -56,7 +66,7 @@ class Rescored:
             "split": self.split,
             "value": self.value,
             "stored": self.stored,
-            "torch": None if self.expected is None else _defined(value_of(self.expected, self.metric)),
+            "torch": self.torch,
             "compared_with": self.compared_with,
             "images": len(self.answers),
             "ties": self.ties,
@@ -119,8 +129,7 @@ def _score(found: Rescored, stored: Score | None, reference: Classifier) -> Scor
         return replace(stored, value=found.stored, rescored=True)
     if found.split == "train" or found.expected is None:
         return None
-    value = _defined(value_of(found.expected, found.metric))
-    return Score(found.metric, found.split, value, reference.weights, rescored=True)
+    return Score(found.metric, found.split, found.torch, reference.weights, rescored=True)
 
 
 def _refuse_other_answers(reference: Classifier, found: Rescored, expected: Predictions) -> None:

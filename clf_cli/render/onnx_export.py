@@ -16,8 +16,8 @@ def lines(result: OnnxExportResult) -> tuple[str, ...]:
     samples = f"with {counted(result.golden, 'golden sample')}" if result.golden else "without golden samples"
     return (
         f"{result.path}: {result.model.weights} weights, opset {graph.opset}, {graph.bytes / 1e6:.1f} MB, {samples}.",
-        f"Its logits agree with the checkpoint's to {result.relative_difference:.1e}.",
-        *([] if result.rescored is None else [_scored(result.rescored)]),
+        f"Its logits {_agree(result)} {result.relative_difference:.1e}.",
+        *([] if result.rescored is None else [_scored(result.rescored, _narrowed(result))]),
         *result.notes,
         f"Next: {result.next_command}",
     )
@@ -31,12 +31,24 @@ def unscored(result: OnnxExportResult) -> str | None:
     return f"{result.unscored}; so the file's score was not checked, and its contract {says}."
 
 
-def _scored(rescored: Rescored) -> str:
+def _scored(rescored: Rescored, narrowed: bool) -> str:
     like = "the stored score" if rescored.compared_with == "stored score" else "as torch does"
     counts = f"{counted(len(rescored.answers), 'image')}, {counted(rescored.ties, 'tie')}"
-    value = math.nan if rescored.value is None else rescored.value
-    told = decimal(value) if rescored.metric.endswith("loss") else percent(value)
-    return f"It scores {rescored.metric} {told}, {like} ({counts})."
+    before = f" in float32 {_value(rescored.metric, rescored.wanted)}," if narrowed else ""
+    return f"It scores {rescored.metric} {_value(rescored.metric, rescored.value)},{before} {like} ({counts})."
+
+
+def _value(metric: str, value: float | None) -> str:
+    number = math.nan if value is None else value
+    return decimal(number) if metric.endswith("loss") else percent(number)
+
+
+def _narrowed(result: OnnxExportResult) -> bool:
+    return result.made.quantizer is not None
+
+
+def _agree(result: OnnxExportResult) -> str:
+    return "differ from the checkpoint's by up to" if _narrowed(result) else "agree with the checkpoint's to"
 
 
 def table(result: OnnxExportResult) -> RenderableType:

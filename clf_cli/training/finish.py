@@ -17,6 +17,7 @@ from clf_cli.files import write_atomic, write_json
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.network import network_classifier
+from clf_cli.render.onnx_export import lines, unscored
 from clf_cli.training.callbacks import confusion as confusion_callback
 from clf_cli.training.callbacks import history as history_callback
 from clf_cli.training.callbacks import samples as samples_callback
@@ -51,7 +52,7 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
     if classifier is not None and seen is not None and exports:
         settle(start, record, replace(result, export_error=EXPORT_ENDED_EARLY))
         watcher.say("Exporting to ONNX and checking the file against the checkpoint ...")
-        failed = export(classifier, start, seen)
+        failed = export(classifier, start, seen, watcher)
         result = (
             replace(result, onnx=start.run.relative(start.run.onnx))
             if failed is None
@@ -129,13 +130,17 @@ def best_predictions(classifier: Classifier | None, start: Start, fitted: Fitted
     return predict_split(classifier, start.dataset, "val" if start.dataset.split("val") else "train")
 
 
-def export(classifier: Classifier, start: Start, seen: Predictions) -> ClfError | None:
+def export(classifier: Classifier, start: Start, seen: Predictions, watcher: Watcher) -> ClfError | None:
     """The shipped file, made by the function that `clf export` calls; or why there is none."""
 
     def write() -> None:
-        images = ExportImages(start.dataset, seen)
+        images = ExportImages(start.dataset, seen, workers=max(1, start.compute.workers))
         plan = ExportPlan(start.compute, start.settings.export, images=images)
-        export_run(read_checkpoint(classifier.path), start.run, plan)
+        result = export_run(read_checkpoint(classifier.path), start.run, plan)
+        for line in lines(result)[1:-1]:  # the end of training says where the file is, and what to type
+            watcher.say(line)
+        if (warning := unscored(result)) is not None:
+            watcher.warn(warning)
 
     return _attempted(write)
 

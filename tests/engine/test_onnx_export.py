@@ -14,7 +14,7 @@ import onnx
 import pytest
 
 from clf_cli import __version__
-from clf_cli.engine.onnx_export import export_checkpoint, export_run, export_target
+from clf_cli.engine.onnx_export import contract_of, export_checkpoint, export_run, export_target
 from clf_cli.engine.onnx_golden import GoldenImage, read_golden
 from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made, made_of
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
@@ -188,6 +188,15 @@ class TestTransformer:
         assert "--against" in result.next_command
         with pytest.raises(ModelError, match="no moving average"):
             export_target(checkpoint, True, None)
+
+
+def test_a_mean_that_was_scored_on_other_data_has_no_score_to_keep(exported):
+    """The contract names the data of the run: a score of others would be taken for theirs."""
+    checkpoint = read_checkpoint(exported[0].best)
+    own = replace(checkpoint, scored_on=checkpoint.data_fingerprint)
+    assert contract_of(own, "ema").score == checkpoint.score
+    assert contract_of(own, "live").score is None
+    assert contract_of(replace(checkpoint, scored_on="sha256:11"), "ema").score is None
 
 
 class TestFailure:

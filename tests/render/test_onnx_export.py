@@ -61,6 +61,14 @@ def test_the_score(result, found, line):
     assert unscored(replace(result, rescored=found)) is None
 
 
+def test_a_narrower_file(result):
+    """Its score is its own; what it was in float32, and in the checkpoint, stands beside it."""
+    made = Made("torch.export", 18, quantizer={"precision": "int8"})
+    told = lines(replace(result, made=made, rescored=rescored(value=0.25)))
+    assert told[1].startswith("Its logits differ from the checkpoint's by up to ")
+    assert told[2] == "It scores val/acc_top1 25.0 %, in float32 50.0 %, the stored score (2 images, 1 tie)."
+
+
 def test_a_score_that_is_not_proved(result):
     without = replace(result, unscored="Nobody knows")
     assert unscored(without) == "Nobody knows; so the file's score was not checked, and its contract has no score."

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from clf_cli.__main__ import main
+from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, start_clf, train_arguments
 
@@ -51,6 +52,13 @@ def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
             yield from differences(mine, theirs, f"{path}/{index}")
     elif one != other:
         yield path
+
+
+def test_weights_in_mid_epoch_have_no_score(whole_run: RunDir) -> None:
+    """The last row is of other weights; an export would call it a lie."""
+    assert read_checkpoint(whole_run.last).score is not None
+    for path in whole_run.checkpoints.glob("step-*.ckpt"):
+        assert read_checkpoint(path).score is None
 
 
 def run_until(line: str, data: Path, out: Path, number: signal.Signals, *more: str) -> tuple[RunDir, int, str]:

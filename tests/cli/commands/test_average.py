@@ -67,8 +67,9 @@ def test_the_report_names_inputs_and_scores(clf: Clf, tiny_run: RunDir, tmp_path
     assert result["score"]["metric"] == "test/acc_top1"
     assert result["score"]["value"] == result["metrics"]["acc_top1"]
     assert result["batch_norm"]["images"] == 60
-    kept = torch.load(out, weights_only=True)["clf"]["averaged"]
-    assert [item["path"] for item in kept] == [tiny_run.relative(path) for path in named]
+    kept = torch.load(out, weights_only=True)["clf"]
+    assert kept["scored_on"] == report["data"]["fingerprint"]
+    assert [item["path"] for item in kept["averaged"]] == [tiny_run.relative(path) for path in named]
 
 
 def test_the_table(clf: Clf, tiny_run: RunDir, tmp_path: Path) -> None:
