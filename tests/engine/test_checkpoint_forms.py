@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from clf_cli.engine.benchmark import inputs_of
-from clf_cli.engine.checkpoint_forms import checkpoint_ref, onnx_forms, shipped_files, torch_form
+from clf_cli.engine.checkpoint_forms import ShippedFiles, checkpoint_ref, onnx_forms, shipped_files, torch_form
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
-from tests.onnx_models import COMPUTE, FACTS, write_checkpoint, write_onnx_file
+from tests.onnx_models import COMPUTE, CONTRACT, FACTS, linear, write_checkpoint, write_onnx_file
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +82,32 @@ def test_missing_files_are_made_aside(tmp_path):
     assert forms[0].bytes > 1.7 * forms[1].bytes > 1.7 * 1.3 * forms[2].bytes
     assert sorted(file.name for file in tmp_path.iterdir()) == ["aside", "best.ckpt"]
     assert path.read_bytes() == content
+
+
+def test_a_precision_that_cannot_be_made_is_told_and_left_out(tmp_path):
+    """No product, so no integers; float16 goes."""
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, 32, 32]) for name in ("input", "logits")]
+    graph = helper.make_graph([helper.make_node("Relu", ["input"], ["logits"])], "relu", [info[0]], [info[1]])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "a.onnx")
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "best.ckpt"))
+    (tmp_path / "aside").mkdir()
+    files = ShippedFiles({"fp32": tmp_path / "a.onnx"}, ("fp16", "int8"))
+    forms, notes = onnx_forms(checkpoint, files, COMPUTE, tmp_path / "aside")
+    assert [(form.name, form.made) for form in forms] == [("onnx fp32", False), ("onnx fp16", True)]
+    (note,) = notes
+    assert note.startswith("Not timed: no int8 file can be made, ")
+    assert "no convolution" in note
+
+
+def test_weights_outside_the_file_come_along(tmp_path):
+    contract = replace(CONTRACT, preprocess=FACTS.preprocess)
+    whole = onnx.load(write_onnx_file(tmp_path / "whole.onnx", linear(), contract))
+    path = tmp_path / "best.onnx"
+    onnx.save(whole, path, save_as_external_data=True, location="best.onnx.data", size_threshold=60)
+    checkpoint = read_checkpoint(write_checkpoint(tmp_path / "best.ckpt"))
+    (tmp_path / "aside").mkdir()
+    forms, notes = onnx_forms(checkpoint, ShippedFiles({"fp32": path}, ("int8",)), COMPUTE, tmp_path / "aside")
+    assert notes == ()
+    images = inputs_of((3, 32, 32), "float32", 3)
+    plain, small = (form.open(1)(images)[0] for form in forms)
+    np.testing.assert_allclose(small, plain, atol=0.1)
