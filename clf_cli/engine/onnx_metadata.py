@@ -33,7 +33,7 @@ def made_of(model: onnx.ModelProto) -> Made | None:
     text = next((entry.value for entry in model.metadata_props if entry.key == EXPORT_KEY), None)
     try:
         return None if text is None else Made(**json.loads(text))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
 
 

@@ -51,13 +51,14 @@ def test_never_imports_torch(tmp_path):
 
 
 class TestRefused:
-    def refused(self, path, *words, capfd=None):
+    def refused(self, path, *words):
         with pytest.raises(ModelError) as caught:
             onnx_logits(path)
         assert caught.value.exit_code == 4
         for word in (*words, path.name):
             assert word in caught.value.message
         assert caught.value.hint
+        return caught.value
 
     def test_no_such_file(self, tmp_path):
         self.refused(tmp_path / "model.onnx", "no file")
@@ -85,15 +86,36 @@ class TestRefused:
 
     def test_newer_contract(self, tmp_path):
         path = write_onnx_file(tmp_path / "model.onnx", metadata=contract_json(version=2))
-        self.refused(path, "contract version 2", "reads version 1")
+        error = self.refused(path, "contract version 2", "reads version 1")
+        assert "Upgrade clf" in error.hint
 
     def test_lacking_key(self, tmp_path):
         data = CONTRACT.to_json()
         del data["labels"]
         self.refused(write_onnx_file(tmp_path / "a.onnx", metadata={CONTRACT_KEY: json.dumps(data)}), "lacks", "labels")
 
-    def test_broken_json(self, tmp_path):
-        self.refused(write_onnx_file(tmp_path / "model.onnx", metadata={CONTRACT_KEY: "{"}), "cannot be read")
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", "null", "NaN", '"text"', "[" * 99_999, "1" * 9_999, '{"version": NaN}']
+    )
+    def test_no_contract_at_all(self, tmp_path, text):
+        self.refused(write_onnx_file(tmp_path / "model.onnx", metadata={CONTRACT_KEY: text}), CONTRACT_KEY)
+
+    def test_a_huge_contract(self, tmp_path):
+        path = write_onnx_file(tmp_path / "model.onnx", metadata=contract_json(labels=["x" * 9] * 999_999))
+        error = self.refused(path, "labels has 'xxxxxxxxx' more than once")
+        assert len(error.message) < 400
+
+    def test_metadata_that_are_no_text(self, tmp_path):
+        path = write_onnx_file(tmp_path / "model.onnx")
+        content = path.read_bytes()
+        path.write_bytes(content.replace("grün".encode(), b"gr\xff\xfen"))
+        self.refused(path)
+
+    def test_a_key_in_a_section(self, tmp_path):
+        data = CONTRACT.to_json()
+        del data["preprocess"]["exif"]
+        path = write_onnx_file(tmp_path / "a.onnx", metadata={CONTRACT_KEY: json.dumps(data)})
+        self.refused(path, "lacks the key preprocess.exif")
 
     def test_label_count(self, tmp_path):
         contract = replace(CONTRACT, labels=Labels(("a", "b")))
