@@ -12,6 +12,7 @@ from clf_cli.engine.onnx_fault_labels import best_order, natural
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, IntArray, softmax, ties
 
+_MUST_WIN = 0.3  # times the error: any order of the labels that fits a little better would hide what is really wrong
 _FEWEST = 4  # images from which an unknown order of labels may be told
 
 
@@ -71,6 +72,10 @@ class Matcher:
     def best(self, logits: FloatArray) -> Match:
         """The nearest way to tell: of those that are the same the one with the fewest changes."""
         found = [self.match(logits, telling) for telling in self._tellings(logits)]
+        plain = min(one.distance.error for one in found if one.telling.order is None)
+        found = [
+            one for one in found if one.telling.order is None or one.same or one.distance.error < plain * _MUST_WIN
+        ]
         return min(found, key=lambda one: (not one.same, one.telling.changes if one.same else 0, one.distance.error))
 
     def match(self, logits: FloatArray, telling: Telling) -> Match:
@@ -140,7 +145,7 @@ class Matcher:
                 yield Order(np.argsort(nearest), "labels in another order")
         observed = _observed(logits.argmax(axis=1), self.given.labels, len(names))
         if observed is not None:
-            yield Order(observed, "labels in another order", labels_only=np.isfinite(self.given.values).any())
+            yield Order(observed, "labels in another order", labels_only=bool(np.isfinite(self.given.values).any()))
 
 
 def _observed(predicted: npt.NDArray[np.intp], told: IntArray, classes: int) -> npt.NDArray[np.intp] | None:
