@@ -9,7 +9,7 @@ from onnxruntime.transformers.float16 import (  # type: ignore[import-untyped]  
     convert_float_to_float16,
 )
 
-from clf_cli.engine.onnx_edit import replace_nodes
+from clf_cli.engine.onnx_edit import producers_of, replace_nodes
 from clf_cli.engine.onnx_precision import without_precision
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -29,7 +29,7 @@ def halved(model: onnx.ModelProto, largest: Mapping[str, float]) -> tuple[onnx.M
         node.name = node.name or f"{node.op_type}_{node.output[0]}"
     fixed = _too_large(ready.graph, largest)
     small = convert_float_to_float16(ready, keep_io_types=True, node_block_list=list(fixed))
-    replace_nodes(small.graph, list(small.graph.node))  # the tool appends its casts
+    replace_nodes(small.graph, _without_detours(small.graph))
     return small, fixed
 
 
@@ -50,6 +50,25 @@ def rounding_each(model: onnx.ModelProto) -> onnx.ModelProto:
                 nodes += _rounding(node.output[position], name)
     replace_nodes(exact.graph, nodes)
     return exact
+
+
+def _without_detours(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes, without casts from float32 to float16 and back: the tool puts them between nodes that stay."""
+    makers = producers_of(graph)
+    whole = {
+        node.output[0]: makers[node.input[0]].input[0]
+        for node in graph.node
+        if _casts(node, TensorProto.FLOAT) and _casts(makers.get(node.input[0]), TensorProto.FLOAT16)
+    }
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            node.input[position] = whole.get(name, name)
+    wanted = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    return [node for node in graph.node if wanted & set(node.output)]
+
+
+def _casts(node: onnx.NodeProto | None, kind: int) -> bool:
+    return node is not None and node.op_type == "Cast" and any(one.i == kind for one in node.attribute)
 
 
 def _rounding(source: str, target: str) -> list[onnx.NodeProto]:

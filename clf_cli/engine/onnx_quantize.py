@@ -94,6 +94,7 @@ def _int8(model: onnx.ModelProto, path: Path, inputs: InputArray) -> list[Candid
         file = f"int8-{position}.onnx"
         onnx.save(quantized(ready, ranges, means, floats), path.with_name(file))
         quantizer = {
+            "precision": "int8",
             "tool": "clf",
             "format": "QDQ",
             "activations": "uint8",
@@ -117,7 +118,8 @@ def _fp16(model: onnx.ModelProto, path: Path, inputs: InputArray) -> list[Candid
     small, fixed = halved(model, {name: max(abs(one.low), abs(one.high)) for name, one in found.items()})
     onnx.save(small, path.with_name("fp16.onnx"))
     onnx.save(rounding_each(small), path.with_name("fp16-strict.onnx"))
-    quantizer = {"tool": f"onnxruntime.transformers.float16 {ort.__version__}", "float32_nodes": list(fixed)}
+    tool = f"onnxruntime.transformers.float16 {ort.__version__}"
+    quantizer = {"precision": "fp16", "tool": tool, "float32_nodes": list(fixed)}
     return [Candidate("float16", "fp16.onnx", quantizer, "fp16-strict.onnx")]
 
 
