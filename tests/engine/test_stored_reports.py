@@ -43,8 +43,23 @@ def test_the_other_reports_of_a_run(tiny_run):
     assert export.passed
     assert export.input_shape == ("batch_size", "3", "32", "32")
     assert {"batch of 1", "golden tensors"} <= {check.what for check in export.checks}
-    assert all(check.relative_difference <= export.tolerance for check in export.checks)
+    assert all(check.passed and check.tolerance == 1e-4 for check in export.checks)
     assert tuple(read_stored(tiny_run.export_labels_mapping, contract_of).labels) == ("blue", "green", "red")
+
+
+def test_a_file_of_a_lower_precision_has_no_tolerance_but_that_of_its_golden_samples(tiny_run, tmp_path):
+    report = json.loads(tiny_run.validation.read_text())
+    report["result"]["gates"]["tolerance"] = None
+    report["result"]["golden"]["tolerance"] = 0.1
+    for parity in (report["result"]["batches"][0], report["result"]["golden"]["from_images"]):
+        parity["relative_difference"] = 0.5
+    report["result"]["batches"][1]["relative_difference"] = None
+    (tmp_path / "validation.json").write_text(json.dumps(report))
+    export = read_stored(tmp_path / "validation.json", ExportFacts.of)
+    verdicts = {check.what: (check.tolerance, check.passed) for check in export.checks}
+    assert (verdicts["batch of 1"], verdicts["batch of 2"]) == ((None, True), (None, False))
+    assert verdicts["golden tensors"] == (0.1, True)
+    assert verdicts["golden images, preprocessed anew"] == (0.1, False)
 
 
 def test_a_calibration_shows_what_the_images_that_it_was_not_fitted_on_say():
