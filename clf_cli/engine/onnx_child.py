@@ -18,7 +18,14 @@ TOLD = ExportError.exit_code  # a child's way to say that its last line is a cla
 DISK_ENDED = RunError.exit_code  # and that the disk, not its tool, is at fault
 _GRACE = 10.0  # seconds after its limit at which a child that nobody waits for any more ends by itself
 _TAIL = 2**16  # bytes of stderr that are read for a reason
-_NO_MEMORY = ("MemoryError", "bad_alloc", "annot allocate memory", "can't allocate memory", "not enough memory")
+_NO_MEMORY = (
+    "MemoryError",
+    "bad_alloc",
+    "annot allocate memory",
+    "can't allocate memory",
+    "not enough memory",
+    "failed to map segment",  # of a library that is loaded
+)
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 

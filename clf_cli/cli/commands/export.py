@@ -46,6 +46,9 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a checkpoint as an ONNX file and check it."""
+    from clf_cli.engine.onnx_opset import require_opset
+
+    require_opset(resolved.settings.export.opset)  # before torch is imported
     from clf_cli.cli.model_data import model_data_if_there
     from clf_cli.data.scan import scan_threads
     from clf_cli.engine.onnx_export import export_checkpoint, export_target
