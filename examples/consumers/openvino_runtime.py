@@ -5,7 +5,6 @@ python openvino_runtime.py model.onnx image.jpg ...
 
 import json
 import sys
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -43,8 +42,8 @@ def tensor(path: str, contract: dict) -> np.ndarray:
     return ((pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)).transpose(2, 0, 1)
 
 
-def load(model: str) -> tuple[dict, Callable[[np.ndarray], np.ndarray]]:
-    """The contract, and what answers (N, classes) for N tensors.
+def load(model: str) -> tuple:
+    """The contract, and a function from N tensors to (N, classes) answers.
 
     Left to itself OpenVINO computes in bfloat16 where the processor can: answers are then off by 3 % of their scale.
     """
@@ -62,6 +61,6 @@ if __name__ == "__main__":
         logits = np.log(np.maximum(output, 1e-30)) if contract["output"]["kind"] == "probabilities" else output
         shares = np.exp((logits - logits.max()) / (contract["temperature"] or 1.0))
         best, shares = int(shares.argmax()), shares / shares.sum()
-        least = (contract["thresholds"] or [0.0] * len(shares))[best]  # None: never sure
+        least = (contract["thresholds"] or [0.0] * len(shares))[best]  # None: never sure enough
         label = contract["labels"][best] if least is not None and shares[best] >= least else None
         print(json.dumps({"path": path, "label": label, "probability": shares[best]}))

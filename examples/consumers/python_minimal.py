@@ -1,14 +1,14 @@
-"""Label (null: not sure enough) and probability of images, by an ONNX file of clf. Needs onnxruntime, numpy, Pillow.
-
-python python_minimal.py model.onnx image.jpg ..."""
+"""Labels and probabilities of images, by an ONNX file of clf: python python_minimal.py model.onnx image.jpg ..."""
 
 import json
+import os
 import sys
-from collections.abc import Callable
 
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageOps
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else importing onnxruntime makes a device id and sends usage data
+import onnxruntime
 
 
 def open_rgb(path: str, background: list[int]) -> Image.Image:
@@ -40,8 +40,8 @@ def tensor(path: str, contract: dict) -> np.ndarray:
     return ((pixels - np.array(how["mean"], np.float32)) / np.array(how["std"], np.float32)).transpose(2, 0, 1)
 
 
-def load(model: str) -> tuple[dict, Callable[[np.ndarray], np.ndarray]]:
-    """The contract, and what answers (N, classes) for N tensors."""
+def load(model: str) -> tuple:
+    """The contract, and a function from N tensors to (N, classes) answers."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     contract = json.loads(session.get_modelmeta().custom_metadata_map["clf.contract"])
     return contract, lambda tensors: session.run(None, {contract["input"]["name"]: tensors})[0]
@@ -54,6 +54,6 @@ if __name__ == "__main__":
         logits = np.log(np.maximum(output, 1e-30)) if contract["output"]["kind"] == "probabilities" else output
         shares = np.exp((logits - logits.max()) / (contract["temperature"] or 1.0))
         best, shares = int(shares.argmax()), shares / shares.sum()
-        least = (contract["thresholds"] or [0.0] * len(shares))[best]  # None: never sure
+        least = (contract["thresholds"] or [0.0] * len(shares))[best]  # None: never sure enough
         label = contract["labels"][best] if least is not None and shares[best] >= least else None
         print(json.dumps({"path": path, "label": label, "probability": shares[best]}))

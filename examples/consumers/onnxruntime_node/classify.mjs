@@ -5,10 +5,12 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as ort from "onnxruntime-node";
 import sharp from "sharp";
 import { answer, contractOf, run, tensor } from "../clf.mjs";
 import { compare } from "../golden.mjs";
+
+process.env.ORT_DISABLE_TELEMETRY ??= "1"; // else importing onnxruntime makes a device id and sends usage data
+const ort = await import("onnxruntime-node");
 
 /** Upright, 8 bits, RGB; what is transparent shows the background; colour profiles are ignored, as Pillow does. */
 async function openRgb(source, [r, g, b]) {
