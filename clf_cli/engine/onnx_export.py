@@ -77,6 +77,7 @@ class OnnxExportResult:
             "made": self.made.to_json(),
             "fallen": [one.to_json() for one in self.fallen],
             "graph": self.graph.to_json(),
+            "simplified": self.made.simplifier is not None,
             "golden": self.golden,
             "relative_difference": self.relative_difference,
             "score": None if self.rescored is None else self.rescored.to_json(),
