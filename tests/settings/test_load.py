@@ -285,7 +285,7 @@ def test_a_message_names_the_variable(monkeypatch, name, text, expected):
 
 def test_a_message_names_the_flag_as_the_command_spells_it():
     assert message("train", {"export.opset": "3"}).startswith("--export-opset: expected a whole number ≥ 17")
-    assert message("export", {"export.opset": "3"}).startswith("--opset: expected a whole number ≥ 18")
+    assert message("export", {"export.opset": "3"}).startswith("--opset: expected a whole number ≥ 17")
     assert message("train", {"data.root": ""}).startswith("--data: it is empty")
 
 
