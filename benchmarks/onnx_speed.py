@@ -53,8 +53,8 @@ def forms_of(arch: str, folder: Path) -> tuple[Form, ...]:
 
 
 def line_of(arch: str, batch_size: int, timings: tuple[Timing, ...], forms: tuple[Form, ...]) -> dict[str, Any]:
-    """Milliseconds per image by the wall (median) and of the thread's CPU (mean), and ratios of the CPU's."""
-    cpu = {one.form: 1e3 * one.core_share / one.images_per_second for one in timings}
+    """Milliseconds per image, of the wall and of CPU, and ratios of the CPU's; medians."""
+    cpu = {one.form: 1e3 * one.cpu_p50 / batch_size for one in timings}
     torch_ms = min(cpu[name] for name in TORCH)
     return {
         "arch": arch,

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from clf_cli.values.report import FindingJson, ModelRef, Report, finding
 TURNS = 10  # of each form per case, at least one timed call in each: what else the machine does hits all forms alike
 _WARM_UP = 2  # calls before the first turn: memory is allocated, kernels are chosen
 _SEVERAL = 4  # calls of a turn: from there on one more does not double the time of a case
+_TICK = 1e-9
 _BUSY = 0.9  # share of a core below which times are those of a busy machine
 Answer = Callable[[InputArray], object]
 
@@ -54,7 +56,11 @@ class Opened:
 
 @dataclass(frozen=True)
 class Timing:
-    """The calls of one form in one case. Seconds are of the wall, per call."""
+    """The calls of one form in one case, in seconds per call: of the wall, and of CPU of the calling thread (median).
+
+    `ratio` is what the form that all are held against takes, divided by what this one takes: of one thread by CPU,
+    which other processes hardly change, of more by the median of the wall.
+    """
 
     form: str
     threads: int
@@ -62,8 +68,9 @@ class Timing:
     calls: int
     latency_p50: float
     latency_p95: float
+    cpu_p50: float
     images_per_second: float
-    ratio: float  # the median latency of the form that all are held against, divided by this one's
+    ratio: float
     core_share: float  # CPU seconds of the calling thread per second of the wall
 
 
@@ -106,9 +113,10 @@ class BenchmarkResult:
             if threads > self.cores
         ]
         if self.core_share is not None and self.core_share < _BUSY:
+            others = "" if all(timing.threads == 1 for timing in self.timings) else "; those of more threads may not"
             found.append(
-                f"other processes were busy: one thread had a core for {self.core_share:.0%} of the time. The forms "
-                "took turns, so their ratios count for more than their times"
+                f"other processes were busy: one thread had a core for {self.core_share:.0%} of the time, so times are "
+                f"too long. Its ratios are of CPU time and hold{others}"
             )
         return tuple(finding("benchmark", reason) for reason in found)
 
@@ -174,18 +182,18 @@ def _case(
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         raise RunError(f"{case_name(*case)} do not fit into memory.", "Take smaller --batch-sizes.") from error
-    base = watches[0].quantile(0.5)
     for form, watch in zip(forms, watches, strict=True):
         yield Timing(
             form=form.name,
             threads=threads,
             batch_size=batch_size,
-            calls=len(watch.taken),
-            latency_p50=watch.quantile(0.5),
-            latency_p95=watch.quantile(0.95),
-            images_per_second=batch_size * len(watch.taken) / watch.total,
-            ratio=base / watch.quantile(0.5),
-            core_share=watch.cpu / watch.total,
+            calls=len(watch.wall),
+            latency_p50=median(watch.wall),
+            latency_p95=float(np.quantile(watch.wall, 0.95)),
+            cpu_p50=median(watch.cpu),
+            images_per_second=batch_size * len(watch.wall) / watch.total,
+            ratio=watches[0].cost(threads) / watch.cost(threads),
+            core_share=sum(watch.cpu) / watch.total,
         )
 
 
@@ -200,13 +208,13 @@ def _in_turns(watches: Sequence["_Stopwatch"], seconds: float, advance: Advance)
 
 
 class _Stopwatch:
-    """Calls one form on one batch, and adds up what that took."""
+    """Calls one form on one batch, and keeps what each timed call took."""
 
     def __init__(self, answer: Answer, batch: InputArray) -> None:
         self._answer, self._batch = answer, batch
-        self.taken: list[float] = []  # seconds of each timed call
-        self.total = 0.0
-        self.cpu = 0.0
+        self.wall: list[float] = []
+        self.cpu: list[float] = []  # of the calling thread
+        self.total = 0.0  # of the wall
 
     def call(self) -> None:
         self._answer(self._batch)
@@ -216,14 +224,15 @@ class _Stopwatch:
 
         Where a turn holds several calls, one goes before them untimed: another form has just had the caches.
         """
-        if _SEVERAL * TURNS * self.total <= seconds * len(self.taken):
+        if _SEVERAL * TURNS * self.total <= seconds * len(self.wall):
             self.call()
-        while len(self.taken) < turn or self.total < seconds * turn / TURNS:
+        while len(self.wall) < turn or self.total < seconds * turn / TURNS:
             start, cpu = time.perf_counter(), time.thread_time()
             self.call()
-            self.taken.append(time.perf_counter() - start)
-            self.cpu += time.thread_time() - cpu
-            self.total += self.taken[-1]
+            self.wall.append(time.perf_counter() - start)
+            self.cpu.append(time.thread_time() - cpu)
+            self.total += self.wall[-1]
 
-    def quantile(self, share: float) -> float:
-        return float(np.quantile(self.taken, share))
+    def cost(self, threads: int) -> float:
+        """What ratios are of; where a call takes less than the clock tells apart, that."""
+        return max(median(self.cpu if threads == 1 else self.wall), _TICK)

@@ -45,19 +45,33 @@ def measured(*forms, **section):
     return benchmark(forms, BenchmarkSection(**settings), None, CORES)
 
 
-def test_times_rates_and_ratios():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_times_rates_and_ratios(threads):
     called = Called()
-    result = measured(called.form("slow", 9), called.form("fast", 3), batch_sizes=(4,), seconds=0.06)
-    slow, fast = result.timings
-    assert result.baseline == "slow"
+    forms = called.form("slow", 9, wait=work), called.form("fast", 3, wait=work)
+    slow, fast = measured(*forms, threads=(threads,), batch_sizes=(4,), seconds=0.06).timings
     assert slow.ratio == 1
-    assert fast.ratio == pytest.approx(slow.latency_p50 / fast.latency_p50)
-    assert 0.009 <= slow.latency_p50 <= slow.latency_p95
-    assert 0.003 <= fast.latency_p50 < slow.latency_p50
+    assert 0.009 <= slow.cpu_p50 <= slow.latency_p50 <= slow.latency_p95
+    assert 0.003 <= fast.cpu_p50 < slow.cpu_p50
     assert fast.images_per_second <= 4 / 0.003
-    for timing in result.timings:
+    for timing in (slow, fast):
         assert timing.calls / timing.images_per_second * 4 >= 0.06  # seconds of each form
         assert timing.calls >= TURNS
+    if threads == 1:
+        assert fast.ratio == pytest.approx(slow.cpu_p50 / fast.cpu_p50)
+        assert fast.ratio == pytest.approx(3, rel=0.2)
+    else:
+        assert fast.ratio == pytest.approx(slow.latency_p50 / fast.latency_p50)
+
+
+def test_waiting_for_other_processes_does_not_enter_the_ratio_of_one_thread():
+    def interrupted(seconds):
+        work(seconds)
+        time.sleep(0.01)
+
+    quiet, beside = measured(Called().form("a", 4, wait=work), Called().form("b", 4, wait=interrupted)).timings
+    assert beside.latency_p50 > quiet.cpu_p50 + 0.01
+    assert beside.ratio == pytest.approx(1, rel=0.2)
 
 
 def test_a_median_does_not_see_what_the_95th_percentile_sees():
@@ -119,7 +133,7 @@ def test_more_threads_than_cores_are_said():
 
 
 def timing(threads, core_share):
-    return Timing("a", threads, 1, 10, 0.1, 0.2, 10.0, 1.0, core_share)
+    return Timing("a", threads, 1, 10, 0.1, 0.2, 0.1, 10.0, 1.0, core_share)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +152,12 @@ def test_a_busy_machine_is_said(timings, share, said):
     assert bool(reasons) == said
     if said:
         assert "one thread had a core for 40% of the time" in reasons[0]
+        assert "those of more threads" not in reasons[0]
+
+
+def test_ratios_of_more_threads_are_not_trusted_on_a_busy_machine():
+    result = BenchmarkResult(None, (Opened(Called().form(), 0.1),), (timing(1, 0.3), timing(2, 0.3)), 2.0, CORES)
+    assert result.findings[0]["reason"].endswith("hold; those of more threads may not")
 
 
 def test_the_share_of_a_core_is_measured():

@@ -14,10 +14,10 @@ from clf_cli.render.benchmark_files import write_benchmark
 TORCH = Opened(Form("torch fp32", "[b]est.ckpt", 13_900_000, (3, 4, 4), "float32", lambda _: len), 1.24)
 INT8 = Opened(Form("onnx int8", "model.onnx", 3_500_000, (3, 4, 4), "float32", lambda _: len, made=True), 0.0123)
 TIMINGS = (
-    Timing("torch fp32", 1, 1, 100, 0.0205, 0.03, 48.0, 1.0, 0.99),
-    Timing("onnx int8", 1, 1, 400, 0.000_042, 0.000_05, 23_000.0, 4.1, 0.99),
-    Timing("torch fp32", 1, 32, 10, 1.3184, 1.5, 24.2, 1.0, 0.99),
-    Timing("onnx int8", 1, 32, 10, 0.3, 0.4, 106.0, 4.33, 0.99),
+    Timing("torch fp32", 1, 1, 100, 0.0205, 0.03, 0.0205, 48.0, 1.0, 0.99),
+    Timing("onnx int8", 1, 1, 400, 0.000_042, 0.000_05, 0.000_042, 23_000.0, 4.1, 0.99),
+    Timing("torch fp32", 1, 32, 10, 1.3184, 1.5, 1.31, 24.2, 1.0, 0.99),
+    Timing("onnx int8", 1, 32, 10, 0.3, 0.4, 0.3, 106.0, 4.33, 0.99),
 )
 RESULT = BenchmarkResult(None, (TORCH, INT8), TIMINGS, 2.0, 2)
 
@@ -59,5 +59,6 @@ def test_files(tmp_path):
     ]
     for row, timing in zip(rows, TIMINGS, strict=True):
         assert float(row["latency_p50_ms"]) == pytest.approx(1e3 * timing.latency_p50)
+        assert float(row["cpu_p50_ms"]) == pytest.approx(1e3 * timing.cpu_p50)
         assert float(row["ratio"]) == timing.ratio
     assert rows[1]["bytes"] == "3500000"
