@@ -11,6 +11,7 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.engine.onnx_check import Evidence, check_onnx, noise, refused_batches
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_consumer import Consumer, consumer_answers, open_consumer, resized, tensor
+from clf_cli.engine.onnx_fault_golden import golden_faults
 from clf_cli.engine.onnx_fault_images import pictures_of
 from clf_cli.engine.onnx_fault_search import TOLERANCE, Trial, find_faults
 from clf_cli.engine.onnx_golden import read_golden
@@ -128,9 +129,13 @@ def _explained(
 ) -> OnnxCheckResult:
     """With the stages at fault, where the answer is no and there are answers to compare; judged on the CPU."""
     failed = {check.name for check in result.checks if not check.passed}
-    if failed <= {"graph", "provider"} or not result.batches or (evidence.reference is None and root is None):
+    if failed <= {"graph", "provider"} or not result.batches:
         return result
-    file = replace(candidate.consumer, logits=candidate.onnx.logits)
+    file, golden = replace(candidate.consumer, logits=candidate.onnx.logits), evidence.golden
+    if evidence.reference is None and golden is not None and result.golden is not None:
+        return replace(result, faults=golden_faults(file, golden, result.golden.tolerance))
+    if evidence.reference is None and root is None:
+        return result
     pictures, judge = pictures_of(evidence, root, workers), evidence.reference or candidate.onnx
     tolerance = result.gates.tolerance or TOLERANCE
     return replace(result, faults=find_faults(Trial(file, judge, pictures, tolerance, candidate.threads)))
@@ -148,7 +153,7 @@ def validate_golden(candidate: Candidate, asked: ValidateSection) -> OnnxCheckRe
             f"There are no golden samples beside {path}: no folder {files_beside(path).golden}.",
             "`clf export` writes it beside the file that it makes; copy it along.",
         )
-    return check_onnx(candidate.tested, evidence, asked)
+    return _explained(check_onnx(candidate.tested, evidence, asked), candidate, evidence)
 
 
 def _without_data(candidate: Candidate, asked: ValidateSection, reference: Classifier | None) -> Evidence:

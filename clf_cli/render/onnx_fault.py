@@ -6,10 +6,10 @@ from clf_cli.engine.onnx_fault import Fault
 from clf_cli.render.text import UNDEFINED, counted, percent
 
 
-def of_file(faults: Sequence[Fault]) -> list[str]:
-    """A line for each stage of an ONNX file."""
+def of_file(faults: Sequence[Fault], other: str = "the checkpoint") -> list[str]:
+    """A line for each stage of an ONNX file; `other` is what has it otherwise."""
     return [
-        f"{_name(number, fault)} The file has {fault.found}, the checkpoint {fault.expected}; "
+        f"{_name(number, fault)} The file has {fault.found}, {other} {fault.expected}; "
         f"{_gain(fault, 'with the latter', 'logits')}."
         for number, fault in enumerate(faults)
     ]
