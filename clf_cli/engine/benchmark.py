@@ -113,10 +113,10 @@ class BenchmarkResult:
             if threads > self.cores
         ]
         if self.core_share is not None and self.core_share < _BUSY:
-            others = "" if all(timing.threads == 1 for timing in self.timings) else "; those of more threads may not"
+            others = "" if all(timing.threads == 1 for timing in self.timings) else ", those of more may not"
             found.append(
                 f"other processes were busy: one thread had a core for {self.core_share:.0%} of the time, so times are "
-                f"too long. Its ratios are of CPU time and hold{others}"
+                f"too long; ratios of one thread are of CPU time and hold{others}"
             )
         return tuple(finding("benchmark", reason) for reason in found)
 
