@@ -47,6 +47,21 @@ def multiply_adds(model: onnx.ModelProto, shapes: Mapping[str, Shape]) -> int | 
     return sum(known) // _batch(model) if len(known) == len(counts) else None
 
 
+def weights_of(graph: onnx.GraphProto) -> dict[str, int]:
+    """The number of stored elements by tensor: weights, not the scales and zero points that they are rounded with.
+
+    Weights that are dequantised count as those of the tensor that then stands for them.
+    """
+    weights = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            for name in node.input[1:]:
+                weights.pop(name, None)
+            if node.input[0] in weights:
+                weights[node.output[0]] = weights.pop(node.input[0])
+    return weights
+
+
 def _batch(model: onnx.ModelProto) -> int:
     """The images that the graph takes at once, where that is fixed; else one, as in `shapes_of_one_image`."""
     constants = {tensor.name for tensor in model.graph.initializer}

@@ -1,6 +1,5 @@
 """What an ONNX file says of itself: graph, operators, cost, and the contract when clf wrote it. Without torch."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,12 +8,15 @@ from typing import Any, ClassVar
 import onnx
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
-from clf_cli.engine.onnx_cost import Shape, multiply_adds, shape_of, shapes_of_one_image
+from clf_cli.engine.onnx_cost import Shape, multiply_adds, shape_of, shapes_of_one_image, weights_of
 from clf_cli.engine.onnx_graph import external_files
+from clf_cli.engine.onnx_metadata import made_of
+from clf_cli.engine.onnx_precision import precision_of
 from clf_cli.errors import ModelError
 from clf_cli.models.onnx import check_graph, contract_of, open_session
 from clf_cli.values.contract import Contract
 from clf_cli.values.layer import Layer, layer_types
+from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.report import NEVER_VALIDATED, FindingJson, ModelRef, Report, finding
 from clf_cli.values.run_dir import name_in_run
 
@@ -42,7 +44,7 @@ class OnnxInfoResult:
     producer: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    parameters: int  # elements of every stored constant
+    parameters: int  # elements of every stored constant, save scales and zero points
     multiply_adds: int | None  # of one image; None when it cannot be counted
     layers: tuple[Layer, ...]  # the nodes
     available: tuple[str, ...]  # ONNX Runtime's providers on this machine
@@ -50,6 +52,8 @@ class OnnxInfoResult:
     contract: Contract | None
     metadata: tuple[str, ...]  # keys
     findings: tuple[FindingJson, ...]
+    precision: OnnxPrecision = "fp32"  # told from the graph
+    quantizer: Mapping[str, Any] | None = None  # what clf says of how fp16 or int8 was made
 
     @property
     def report(self) -> Report:
@@ -61,6 +65,8 @@ class OnnxInfoResult:
             "bytes": self.bytes,
             "external_data": dict(self.external_data),
             "multiply_adds": self.multiply_adds,
+            "precision": self.precision,
+            "quantizer": self.quantizer and dict(self.quantizer),
             "opsets": dict(self.opsets),
             "ir_version": self.ir_version,
             "producer": self.producer,
@@ -83,7 +89,8 @@ def onnx_info(path: Path) -> OnnxInfoResult:
     model, session = _opened(path, reasons)
     contract = None if session is None else _contract(path, session, reasons)
     shapes = shapes_of_one_image(model)
-    constants = {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
+    stored = {tensor.name for tensor in model.graph.initializer}
+    weights, made = weights_of(model.graph), made_of(model)
     unscored = NEVER_VALIDATED if contract and contract.score is None else ()
     return OnnxInfoResult(
         model=None if contract is None else _ref(path, contract),
@@ -92,16 +99,18 @@ def onnx_info(path: Path) -> OnnxInfoResult:
         opsets={entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
         ir_version=model.ir_version,
         producer=f"{model.producer_name} {model.producer_version}".strip(),
-        inputs=_tensors(value for value in model.graph.input if value.name not in constants),
+        inputs=_tensors(value for value in model.graph.input if value.name not in stored),
         outputs=_tensors(model.graph.output),
-        parameters=sum(constants.values()),
+        parameters=sum(weights.values()),
         multiply_adds=multiply_adds(model, shapes),
-        layers=_layers(model.graph.node, shapes, constants),
+        layers=_layers(model.graph.node, shapes, weights),
         available=available_providers(),
         used=() if session is None else tuple(session.get_providers()),
         contract=contract,
         metadata=tuple(entry.key for entry in model.metadata_props),
         findings=(*unscored, *(finding("onnx", reason) for reason in reasons)),
+        precision=precision_of(model),
+        quantizer=None if made is None else made.quantizer,
     )
 
 
@@ -165,7 +174,7 @@ def _dtype(value: onnx.ValueInfoProto) -> str:
 
 
 def _layers(
-    nodes: Sequence[onnx.NodeProto], shapes: Mapping[str, Shape], constants: Mapping[str, int]
+    nodes: Sequence[onnx.NodeProto], shapes: Mapping[str, Shape], weights: Mapping[str, int]
 ) -> tuple[Layer, ...]:
     """Operators of another domain than ONNX's carry its name."""
     return tuple(
@@ -173,7 +182,7 @@ def _layers(
             name=node.name or node.output[0],
             type=node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}",
             output=shapes.get(node.output[0], ())[1:],
-            parameters=sum(constants.get(name, 0) for name in dict.fromkeys(node.input)),
+            parameters=sum(weights.get(name, 0) for name in dict.fromkeys(node.input)),
         )
         for node in nodes
     )

@@ -35,6 +35,7 @@ def _rows(result: OnnxInfoResult, *operators: tuple[str, str]) -> Iterator[tuple
     yield "Parameters", f"{result.parameters:,}"
     yield "Size", f"{result.bytes / 1e6:.1f} MB{_outside(result)}"
     yield "Multiply-adds", UNDEFINED if result.multiply_adds is None else f"{scaled(result.multiply_adds)} per image"
+    yield "Precision", _precision(result)
     for name, tensors in (("Graph input", result.inputs), ("Graph output", result.outputs)):
         yield from ((name, _tensor(tensor)) for tensor in tensors)
     yield "Opset", ", ".join(f"{version} ({domain})" for domain, version in result.opsets.items())
@@ -59,6 +60,13 @@ def _contract_rows(contract: Contract) -> Iterator[tuple[str, str]]:
         there = sum(threshold is not None for threshold in contract.thresholds)
         yield "Thresholds", f"{counted(there, 'class')} of {len(contract.thresholds)}"
     yield "Run", f"{contract.run_id or UNDEFINED}, data {contract.data_fingerprint or UNDEFINED}, clf {contract.clf}"
+
+
+def _precision(result: OnnxInfoResult) -> str:
+    """With what made it, where clf says."""
+    said = result.quantizer or {}
+    how = said.get("calibration") or said.get("tool")
+    return result.precision if how is None else f"{result.precision}: {how}"
 
 
 def _outside(result: OnnxInfoResult) -> str:

@@ -54,6 +54,26 @@ def test_a_runs_export_costs_what_its_network_costs(tiny_run: RunDir):
     assert layer_types(shipped.layers)["Conv"] == trained["layer_types"]["Conv2d"]
 
 
+def test_an_int8_file_has_the_weights_of_its_network(tmp_path):
+    """Scales and zero points are none, and the weights stand beside the product that takes them."""
+    model = onnx.load(write_onnx_file(tmp_path / "a.onnx"))
+    graph = model.graph
+    scale, zero = np.full(5, 0.1, np.float32), np.zeros(5, np.int8)
+    graph.initializer[1].CopyFrom(numpy_helper.from_array(np.ones((3, 5), np.int8), "weights_quantized"))
+    graph.initializer.extend([numpy_helper.from_array(scale, "scale"), numpy_helper.from_array(zero, "zero")])
+    given = ["weights_quantized", "scale", "zero"]
+    graph.node.insert(0, helper.make_node("DequantizeLinear", given, ["weights"], axis=1))
+    onnx.save(model, tmp_path / "b.onnx")
+    result = onnx_info(tmp_path / "b.onnx")
+    assert (result.precision, result.quantizer) == ("int8", None)
+    assert (result.parameters, result.multiply_adds) == (2 + 3 * 5 + 5, 3 * 5)
+    assert [(layer.type, layer.parameters) for layer in result.layers] == [
+        ("DequantizeLinear", 0),
+        ("ReduceMean", 2),
+        ("Gemm", 20),
+    ]
+
+
 # Files of others, and broken ones
 
 

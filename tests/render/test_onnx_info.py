@@ -56,6 +56,18 @@ def test_graph_and_contract():
         assert words in text
 
 
+def test_precision():
+    assert "Precision      fp32" in shown(RESULT)
+    made = {"precision": "int8", "tool": "clf", "calibration": "ranges, 9 train images"}
+    assert "int8: ranges, 9 train images" in shown(replace(RESULT, precision="int8", quantizer=made))
+    assert "fp16: a tool" in shown(replace(RESULT, precision="fp16", quantizer={"tool": "a tool"}))
+
+
+def test_pixels():
+    taking = replace(CONTRACT, preprocess=replace(CONTRACT.preprocess, normalized_in_graph=True))
+    assert "8 × 12 × 3 pixels, squash" in shown(replace(RESULT, contract=taking))
+
+
 def test_a_calibrated_contract():
     score = Score("val/acc_top1", "val", 0.9142, "ema")
     contract = replace(CONTRACT, score=score, temperature=1.25, thresholds=(0.5, None, 0.7, None, 0.9))
