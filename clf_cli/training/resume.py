@@ -11,8 +11,7 @@ from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
-from clf_cli.training.start import NothingToDo, Start, require_exporter
-from clf_cli.training.trackers.tracker import require_installed
+from clf_cli.training.start import NothingToDo, Start, require_parts
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 from clf_cli.values.run_record import read_record
@@ -34,8 +33,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != before
     if record.status == "finished" and not longer:
         return NothingToDo(run, checkpoint.epoch)
-    require_installed(settings.train.tracker)
-    require_exporter(settings)
+    require_parts(settings)
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
         compute = replace(compute, threads=record.threads)

@@ -54,8 +54,7 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
         raise UsageError(
             "No data given.", 'Say --data DIR, CLF_DATA__ROOT=DIR, or root = "DIR" under [data] in clf.toml.'
         )
-    require_installed(settings.train.tracker)
-    require_exporter(settings)
+    require_parts(settings)
     root = run_folder(settings, settings.data.root)
     workers = scan_threads(settings.compute.workers)
     dataset = load_dataset(settings.data, settings.compute.seed, workers, progress, remember)
@@ -79,8 +78,10 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
     )
 
 
-def require_exporter(settings: Settings) -> None:
-    """Raises UsageError (exit 2) for an opset that could not be written when the training is over."""
+def require_parts(settings: Settings) -> None:
+    """Raises ExportError (exit 5) for a tracker that is not installed, UsageError (exit 2) for an opset that could not
+    be written when the training is over."""
+    require_installed(settings.train.tracker)
     if settings.export.enabled:
         from clf_cli.engine.onnx_opset import require_opset  # onnx and ONNX Runtime
 

@@ -67,11 +67,9 @@ def export(
     classifier = network_classifier(checkpoint.path, ema, compute)
     dataset, missing = model_data_if_there(resolved, classifier)
     stored, note = ((), None) if dataset is not None else stored_images(classifier, files.model)
-    workers = scan_threads(settings.compute.workers)
-    images = ExportImages(dataset, stored=stored, workers=workers, missing=missing)
-    result = export_checkpoint(
-        checkpoint, files, ExportPlan(compute, settings.export, settings.variant, images, ema), progress
-    )
+    images = ExportImages(dataset, stored=stored, workers=scan_threads(settings.compute.workers), missing=missing)
+    plan = ExportPlan(compute, settings.export, settings.variant, images, ema)
+    result = export_checkpoint(checkpoint, files, plan, progress)
     for line in (*notes, *([note] if note else []), *lines(result)):
         say(line)
     if (warning := unscored(result)) is not None:
