@@ -78,7 +78,8 @@ def stored_images(classifier: Classifier, model: Path) -> tuple[tuple[GoldenImag
     folders = (golden_beside(model), run.golden if run is not None else None)
     for folder in folders:
         if folder is not None and (folder / INDEX).is_file():
-            return read_golden(folder).images, f"The images of the golden samples are those of {folder}."
+            near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+            return read_golden(folder).images, f"The images of the golden samples are those of {near}."
     return (), "No golden samples: there are no images to take them from. Name some with --data."
 
 
