@@ -22,7 +22,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SCRIPTS = sorted((ROOT / "examples").rglob("*.sh"))
 SETUP = ("pip install uv && uv run clf demo", "uv run pytest")
 OF_OTHERS = {"--help", "--version", "--install-completion", "--show-completion"}  # of Typer's group
-OF_OTHER_PROGRAMS = {"--logdir", "--backend-store-uri", "--shm-size"}  # tensorboard, mlflow, docker: messages name them
+OF_OTHER_PROGRAMS = {  # tensorboard, mlflow, docker: messages name them; npm: docs/consumers.md
+    *("--logdir", "--backend-store-uri", "--shm-size", "--ignore-scripts"),
+}
 OUR_TOOLS = {"--locked", "--check", "--regenerate-golden"}  # of uv, ruff and pytest, in CONTRIBUTING.md
 
 
