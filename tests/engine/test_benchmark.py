@@ -88,7 +88,7 @@ def test_a_median_does_not_see_what_the_95th_percentile_sees():
 def test_forms_take_turns():
     """As long ones, whatever a call takes."""
     called = Called()
-    measured(called.form("a", 5), called.form("b", 0.5), seconds=0.1)
+    measured(called.form("a", 5), called.form("b", wait=abs), seconds=0.02)
     turns = [(name, len(list(turn))) for name, turn in groupby(name for name, _ in called.batches)]
     assert [name for name, _ in turns] == ["a", "b"] * (1 + TURNS)  # to warm up, and then in each turn
     slow, fast = (sum(calls for name, calls in turns if name == wanted) for wanted in "ab")
