@@ -6,7 +6,7 @@ It shares no line with clf's own image opener and evaluation transform, so that 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +77,7 @@ class Consumer:
     labels: Labels
     logits: Callable[[Tensor], FloatArray]
     output: str = "logits"  # or probabilities: what the file itself gives
+    contract: Mapping[str, Any] = field(default_factory=dict)  # its JSON
 
 
 def recipe_of(contract: Mapping[str, Any]) -> Recipe:
@@ -130,7 +131,7 @@ def open_consumer(
             raise ModelError(f"{model} cannot answer for a batch of {len(batch)}: {first_line(error)}") from error
         return answer if kind == "logits" else np.log(np.maximum(answer, np.float32(LOG_FLOOR)))
 
-    return Consumer(model, recipe, labels, logits, kind)
+    return Consumer(model, recipe, labels, logits, kind, contract)
 
 
 def consumer_answers(

@@ -15,6 +15,7 @@ from clf_cli.engine.onnx_fault import Distance, Fault, Stage, distance, fault_of
 from clf_cli.engine.onnx_fault_labels import best_order, in_words
 from clf_cli.engine.onnx_fault_recipe import worst_last
 from clf_cli.engine.onnx_fault_weights import other_weights
+from clf_cli.engine.onnx_known_ways import NORMALISATIONS
 from clf_cli.engine.onnx_precision import precision_of, without_precision
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
@@ -44,6 +45,15 @@ class Swaps:
 
 
 @dataclass(frozen=True)
+class Instead:
+    """What a file might answer like by mistake: (N, C) in the checkpoint's order; `words` are found and expected."""
+
+    stage: Stage
+    words: tuple[str, str]
+    answers: FloatArray
+
+
+@dataclass(frozen=True)
 class Case:
     """A file and the checkpoint that it should answer like, on inputs of the training path.
 
@@ -68,8 +78,8 @@ class Case:
         return precision_of(self.proto)
 
     @cached_property
-    def others(self) -> tuple[tuple[Stage, str, FloatArray], ...]:
-        """What the file might answer like instead: (stage, its name, (N, C)) of other weights or normalisations."""
+    def others(self) -> tuple[Instead, ...]:
+        """What the file might answer like: other weights, or pixels that its graph makes something else of."""
         return tuple(self._other_answers())
 
     @cached_property
@@ -82,7 +92,8 @@ class Case:
         with tempfile.TemporaryDirectory(prefix="clf-fault-") as folder:
             path = Path(folder) / "plain.onnx"
             onnx.save(plain, path)
-            return self.ordered(open_consumer(path, self.threads))
+            opened = open_consumer(path, self.threads, self.file.contract or None)
+            return self.ordered(replace(opened, labels=self.file.labels))
 
     def ordered(self, consumer: Consumer) -> Callable[[Tensor], FloatArray]:
         """Its answers in the checkpoint's order of labels."""
@@ -101,18 +112,25 @@ class Case:
         """Pixels normalised as the checkpoint asks for."""
         return normalize(inputs, self.reference.preprocess) if inputs.dtype == np.uint8 else inputs
 
-    def _other_answers(self) -> Iterator[tuple[Stage, str, FloatArray]]:
-        right = self.reference.preprocess
-        if self.inputs.dtype == np.uint8:
-            recipe = self.file.recipe
-            for mean, std in ((recipe.mean, recipe.std), ((0.0,) * 3, (1.0,) * 3), ((0.5,) * 3, (0.5,) * 3)):
-                if (mean, std) != (right.mean, right.std):
-                    words = f"mean {_numbers(mean)}, std {_numbers(std)} inside the graph"
-                    inputs = normalize(self.inputs, replace(right, mean=mean, std=std))
-                    yield "normalisation", words, self.in_kind(self.reference.logits(inputs))
+    def _other_answers(self) -> Iterator[Instead]:
         normal = self.torch_inputs(self.inputs)
+        if self.inputs.dtype == np.uint8:
+            yield from self._other_pixels(normal)
+        usual = f"{name_in_run(self.reference.path)} ({self.reference.weights})"
         for other in other_weights(self.reference, run_of(self.file.path)):
-            yield "weights", other.name, self.in_kind(other.logits(normal))
+            yield Instead("weights", (other.name, usual), self.in_kind(other.logits(normal)))
+
+    def _other_pixels(self, normal: FloatArray) -> Iterator[Instead]:
+        """Turned or normalised otherwise behind the file's input, where pixels cannot show it."""
+        right, recipe, torch = self.reference.preprocess, self.file.recipe, self.reference.logits
+        turned = np.ascontiguousarray(normal[:, ::-1])
+        yield Instead("color order", ("BGR inside the graph", "RGB"), self.in_kind(torch(turned)))
+        words = f"mean {_numbers(right.mean)}, std {_numbers(right.std)}"
+        for mean, std in dict.fromkeys(((recipe.mean, recipe.std), *NORMALISATIONS)):
+            if (mean, std) != (right.mean, right.std):
+                inputs = normalize(self.inputs, replace(right, mean=mean, std=std))
+                found = f"mean {_numbers(mean)}, std {_numbers(std)} inside the graph"
+                yield Instead("normalisation", (found, words), self.in_kind(torch(inputs)))
 
 
 @dataclass(frozen=True)
@@ -175,7 +193,7 @@ class Search:
             network = case.back_in_float32 if swaps.precision else case.ordered(case.file)
             assert network is not None  # explained() asks first
             self._answers[key] = network(case.turned(case.inputs) if swaps.channels else case.inputs)
-        return (case.others[swaps.weights - 1][2] if swaps.weights else case.expected), self._answers[key]
+        return (case.others[swaps.weights - 1].answers if swaps.weights else case.expected), self._answers[key]
 
     def _words(self, part: str, now: Swaps) -> tuple[Stage, tuple[str, str]]:
         case, reference = self.case, self.case.reference
@@ -184,11 +202,8 @@ class Search:
         if part == "precision":
             return "precision", (case.precision, "float32")
         if part == "weights":
-            stage, name, _ = case.others[now.weights - 1]
-            if stage == "normalisation":
-                size = reference.preprocess
-                return stage, (name, f"mean {_numbers(size.mean)}, std {_numbers(size.std)}")
-            return stage, (name, f"{name_in_run(reference.path)} ({reference.weights})")
+            other = case.others[now.weights - 1]
+            return other.stage, other.words
         order = best_order(*self._pair(replace(now, labels=False)))
         assert order is not None  # it was measured
         return "label order", in_words(case.file.labels, reference.labels, order)

@@ -11,8 +11,12 @@ KERNELS = ("nearest", "bilinear", "bicubic", "lanczos")
 CROP_SHARES = (1.0, 0.95, 0.9, 0.875, 0.8)
 BARS = ((0, 0, 0), (114, 114, 114), (128, 128, 128), (255, 255, 255))
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HALVES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _NOTHING = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+NORMALISATIONS = (
+    _NOTHING,
+    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    IMAGENET,
+)  # mean and deviation, after the division by 255
 
 
 def known_ways(recipe: Recipe) -> tuple[Recipe, ...]:
@@ -33,7 +37,7 @@ def _ways(recipe: Recipe) -> Iterator[Recipe]:
     if recipe.dtype != "uint8":  # else the file normalises by itself
         mirrored = recipe.mean[::-1], recipe.std[::-1]
         yield replace(recipe, color="BGR" if recipe.color == "RGB" else "RGB", mean=mirrored[0], std=mirrored[1])
-        for mean, std in (_NOTHING, _HALVES, IMAGENET, (IMAGENET[0][::-1], IMAGENET[1][::-1]), mirrored):
+        for mean, std in (*NORMALISATIONS, (IMAGENET[0][::-1], IMAGENET[1][::-1]), mirrored):
             yield replace(recipe, divisor=255.0, mean=mean, std=std)
         yield replace(recipe, divisor=1.0, mean=_NOTHING[0], std=_NOTHING[1])
 

@@ -13,9 +13,12 @@ from clf_cli.engine.onnx_convert import write_onnx
 from clf_cli.engine.onnx_export import contract_of
 from clf_cli.engine.onnx_fault_images import Pictures, drawn
 from clf_cli.engine.onnx_fault_search import Trial, find_faults
+from clf_cli.engine.onnx_fp16 import halved
 from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made
+from clf_cli.engine.onnx_wrap import with_pixels, with_probabilities
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import load_network, network_classifier
+from clf_cli.values.contract import CONTRACT_KEY, Contract
 from clf_cli.values.labels import Labels
 from clf_cli.values.run_dir import RunDir
 from tests.odd_images import draw_odd_images
@@ -213,3 +216,64 @@ def test_without_its_checkpoint_on_the_disk_the_graph_is_named(made, tmp_path):
     file = edited(made, "gone", one_kernel_off)
     (fault,) = find_faults(Trial(file, gone, made[2], threads=1))
     assert (fault.stage, "not at hand" in fault.expected) == ("graph", True)
+
+
+def wrapped(made, name, edit=lambda model: None, source="sound", **inside):
+    """The file that takes pixels and answers with probabilities; `inside` is what its graph normalises with."""
+    root, reference, _ = made
+    preprocess = replace(reference.preprocess, normalized_in_graph=True)
+    model = onnx.load(root / f"{source}.onnx")
+    edit(model)
+    model = with_probabilities(with_pixels(model, replace(preprocess, **inside)))
+    contract = Contract.from_json(json.loads(next(e.value for e in model.metadata_props if e.key == CONTRACT_KEY)))
+    words = replace(contract, preprocess=preprocess, output="probabilities").to_json()
+    onnx.save(model, root / f"{name}.onnx")
+    return open_consumer(root / f"{name}.onnx", 1, words)
+
+
+class TestPixelsInAndProbabilitiesOut:
+    def test_a_sound_file(self, made):
+        assert faults(made, wrapped(made, "wrapped")) == ()
+
+    @pytest.mark.parametrize("stage", ["decode", "color order", "resize kernel", "resize mode"])
+    def test_a_stage_before_the_network(self, made, stage):
+        file = wrapped(made, "wrapped")
+        (fault,) = faults(made, replace(file, recipe=replace(file.recipe, **CONTRACTS[stage][0])))
+        assert fault.stage == stage
+
+    @pytest.mark.parametrize("edit", [blue_first, one_kernel_off, rounded_too_much])
+    def test_a_part_of_the_model(self, made, edit):
+        (fault,) = faults(made, wrapped(made, edit.__name__, edit))
+        assert GRAPHS[fault.stage] is edit
+
+    def test_normalisation_inside(self, made):
+        (fault,) = faults(made, wrapped(made, "halves", mean=(0.5,) * 3, std=(0.5,) * 3))
+        assert (fault.stage, "inside the graph" in fault.found) == ("normalisation", True)
+        assert fault.difference_with < 1e-3 < fault.difference_without
+
+    def test_weights_and_labels(self, made):
+        assert [fault.stage for fault in faults(made, wrapped(made, "wrapped-live", source="live"))] == ["weights"]
+        file = wrapped(made, "wrapped")
+        (fault,) = faults(made, replace(file, labels=Labels(NAMES.names[::-1])))
+        assert fault.stage == "label order"
+
+
+class TestHalfPrecision:
+    """Its rounding is no fault; what else is wrong is named through it."""
+
+    @pytest.fixture
+    def half(self, made):
+        path = made[0] / "half.onnx"
+        onnx.save(halved(onnx.load(made[0] / "sound.onnx"), {})[0], path)
+        return open_consumer(path, 1)
+
+    def test_sound(self, made, half):
+        assert [fault.stage for fault in faults(made, half)] in ([], ["precision"])
+
+    def test_a_stage_before_the_network(self, made, half):
+        (fault,) = faults(made, replace(half, recipe=replace(half.recipe, interpolation="nearest")))
+        assert fault.stage == "resize kernel"
+
+    def test_label_order(self, made, half):
+        (fault,) = faults(made, replace(half, labels=Labels(NAMES.names[::-1])))
+        assert fault.stage == "label order"
