@@ -128,9 +128,7 @@ def export_checkpoint(
     require_images(plan.variant, plan.images)
     reference = network_classifier(checkpoint.path, plan.ema, plan.compute)
     contract = contract_of(checkpoint, reference.weights)
-    why = why_not(contract.score, contract.data_fingerprint, plan.images)
-    if why is not None and plan.export.require_rescore:
-        raise _unscored(why)
+    why = _why_unproved(contract, plan)
     judge = Judge(reference, plan.images, plan.compute.threads)
     with temporary_folder(files.model) as folder:
         draft = inside(folder, files)
@@ -180,11 +178,15 @@ def _rescored(
         return None, first_line(error)
 
 
-def _unscored(why: str) -> DataError:
-    return DataError(
-        f"{why.rstrip('.')}, so the file cannot be scored again.",
-        "Name the images of its score with --data DIR, or leave --require-rescore away.",
-    )
+def _why_unproved(contract: Contract, plan: ExportPlan) -> str | None:
+    """Raises DataError (exit 3) where a proof is required and the images give none."""
+    why = why_not(contract.score, contract.data_fingerprint, plan.images)
+    if why is not None and plan.export.require_rescore:
+        raise DataError(
+            f"{why.rstrip('.')}, so the file cannot be scored again.",
+            "Name the images of its score with --data DIR, or leave --require-rescore away.",
+        )
+    return why
 
 
 def _contract(varied: Varied, contract: Contract) -> Contract:
