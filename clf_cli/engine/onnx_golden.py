@@ -25,12 +25,11 @@ GOLDEN = 8
 LONGEST_SIDE = 1024  # of a stored image; a larger one is shrunk first, and the shrunk one is the sample
 INDEX = "index.json"
 # How far a consumer's answers may be from the stored ones: max |difference| / max(1, max |stored|). From the stored
-# tensors in ONNX Runtime and elsewhere; from the images where Pillow decodes and resizes them. Sums of 8-bit integers
-# are exact, but runtimes round between the layers in different places: docs/consumers.md.
-_EXACT = {"onnxruntime": 1e-4, "others": 1e-3, "from_file": 1e-4}
+# tensors in ONNX Runtime and elsewhere; from the images where Pillow decodes and resizes them. Runtimes round to half
+# precision and to 8 bits in different places between the layers: docs/consumers.md has what was measured.
 TOLERANCES: dict[OnnxPrecision, dict[str, float]] = {
-    "fp32": _EXACT,
-    "fp16": _EXACT,
+    "fp32": {"onnxruntime": 1e-4, "others": 1e-3, "from_file": 1e-4},
+    "fp16": {"onnxruntime": 1e-4, "others": 1e-2, "from_file": 1e-4},
     "int8": {"onnxruntime": 0.1, "others": 0.1, "from_file": 0.1},
 }
 _VERSION = 1

@@ -93,7 +93,7 @@ def tensor(path: str, contract: dict) -> np.ndarray:
 def load(model: str) -> tuple:
     """The contract, and a function from N tensors to (N, classes) answers."""
     contract = contract_of(model)
-    # Of OpenCV 5.0 only the older engine reads int8 files, and none reads fp16.
+    # Of OpenCV 5.0 only the older engine reads int8 files.
     engine = cv2.dnn.ENGINE_CLASSIC if contract["precision"] == "int8" else cv2.dnn.ENGINE_AUTO
     network = cv2.dnn.readNetFromONNX(model, engine=engine)
 
