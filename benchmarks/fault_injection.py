@@ -306,26 +306,32 @@ def measured(subject: Subject, kind: str, name: str) -> Line:
 
 
 def page(lines: Sequence[Line]) -> str:
-    """The table of docs/faults.md: agreement of the searched images without the swap and with it."""
-    rows = ["| in the | fault | stage | run | verdict | without | with | differ, without | with |", "|---" * 9 + "|"]
-    for line in lines:
-        first, last = line["faults"][:1], line["faults"][-1:]
-        numbers = ["–"] * 4
-        if first:
-            numbers = [
-                f"{first[0]['agreement_without']:.1%}",
-                f"{last[0]['agreement_with']:.1%}",
-                small(first[0]["difference_without"]),
-                small(last[0]["difference_with"]),
-            ]
-        verdict = ", ".join(line["verdict"]) or "none"
-        cells = (line["kind"], line["case"], line["fault"], line["run"], verdict, *numbers)
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+    """The tables of docs/faults.md: per run the stages named, the agreement of all images, that of the searched ones
+    without the swap and with it."""
+    runs = list(dict.fromkeys(line["run"] for line in lines))
+    parts = []
+    for kind, title in (("file", "in the file"), ("program", "in the program")):
+        head = [
+            "injected",
+            title,
+            *(f"{run}: {column}" for run in runs for column in ("named", "agree", "without", "with")),
+        ]
+        rows = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+        for name, (stage, _) in (FILES if kind == "file" else PROGRAMS).items():
+            found = {line["run"]: line for line in lines if (line["kind"], line["case"]) == (kind, name)}
+            cells = [cell for run in runs for cell in (of_run(found[run]) if run in found else ["–"] * 4)]
+            rows.append(f"| {' | '.join([stage, name, *cells])} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts)
 
 
-def small(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1e}"
+def of_run(line: Line) -> list[str]:
+    named = ", ".join(line["verdict"]) or "none"
+    shares = [f"{line['agreement']:.1%}", "–", "–"]
+    if line["faults"]:
+        first, last = line["faults"][0], line["faults"][-1]
+        shares[1:] = [f"{first['agreement_without']:.1%}", f"{last['agreement_with']:.1%}"]
+    return [named, *(share.replace("%", " %") for share in shares)]
 
 
 def main() -> None:
@@ -337,7 +343,7 @@ def main() -> None:
     arguments = parser.parse_args()
     lines = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.is_file() else []
     if arguments.page:
-        print(page(sorted(lines, key=lambda line: cases().index((line["kind"], line["case"])))))
+        print(page(lines))
         return
     done = {(line["run"], line["kind"], line["case"]) for line in lines}
     for root in arguments.runs:

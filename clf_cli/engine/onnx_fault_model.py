@@ -84,16 +84,16 @@ class Case:
 
     @cached_property
     def back_in_float32(self) -> Callable[[Tensor], FloatArray] | None:
-        """The file's own graph without its precision; None where that cannot be made."""
-        try:
-            plain = without_precision(self.proto)
-        except ModelError:
-            return None
+        """The file's own graph without its precision; None where that cannot be made, or does not run."""
         with tempfile.TemporaryDirectory(prefix="clf-fault-") as folder:
             path = Path(folder) / "plain.onnx"
-            onnx.save(plain, path)
-            opened = open_consumer(path, self.threads, self.file.contract or None)
-            return self.ordered(replace(opened, labels=self.file.labels))
+            try:
+                onnx.save(without_precision(self.proto), path)
+                opened = open_consumer(path, self.threads, self.file.contract or None)
+                opened.logits(self.inputs[:1])
+            except ModelError:
+                return None
+        return self.ordered(replace(opened, labels=self.file.labels))
 
     def ordered(self, consumer: Consumer) -> Callable[[Tensor], FloatArray]:
         """Its answers in the checkpoint's order of labels."""

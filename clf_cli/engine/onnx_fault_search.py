@@ -15,7 +15,7 @@ from clf_cli.engine.onnx_fault_model import Case, Search, Swaps
 from clf_cli.engine.onnx_fault_recipe import Bench, recipe_faults
 from clf_cli.engine.onnx_fault_weights import same_tensors
 from clf_cli.engine.onnx_metadata import Made, made_of
-from clf_cli.errors import ExportError, ModelError
+from clf_cli.errors import ExportError, ModelError, first_line
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.predictions import FloatArray, log_probabilities
 from clf_cli.values.run_dir import name_in_run
@@ -139,8 +139,8 @@ def _graph_fault(case: Case) -> Fault:
         try:
             _export_again(case, fresh, made or Made("torch.export", _OPSET))
             answers = case.ordered(open_consumer(fresh, case.threads))(case.torch_inputs(case.inputs))
-        except (ExportError, ModelError) as error:
-            return fault_of("graph", ("its own", f"one like {name} ({error.message})"), count, now, now)
+        except (ExportError, ModelError, OSError) as error:
+            return fault_of("graph", ("its own", f"one like {name} ({first_line(error)})"), count, now, now)
         then = distance(case.expected, case.in_kind(answers))
         share = same_tensors(case.proto, onnx.load(fresh))
     stage, found, expected = _told(case, share, made.simplifier if made is not None else None)

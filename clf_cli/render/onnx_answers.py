@@ -49,7 +49,7 @@ def _lines(result: OnnxAnswersResult) -> list[str]:
     lines.append(f"accuracy: clf {accuracies[0]}, the answers {accuracies[1]}")
     if result.passed:
         return [*lines, "The answers agree."]
-    return [*lines, f"No: {'; '.join(result.reasons)}.", *_verdict(result)]
+    return [*lines, "No:", *(f"- {reason}" for reason in result.reasons), *_verdict(result)]
 
 
 def _verdict(result: OnnxAnswersResult) -> list[str]:

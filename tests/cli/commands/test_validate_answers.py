@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from clf_cli.engine.onnx_consumer import open_consumer, tensor
-from clf_cli.values.contract import CONTRACT_KEY
+from clf_cli.values.contract import CONTRACT_KEY, Contract
 from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import softmax
 from clf_cli.values.preprocess import Preprocess
 from tests.onnx_models import CONTRACT, linear, write_onnx_file, write_run
 from tests.running import TORCH, clf_without, draw_discs, report_of
@@ -85,6 +86,23 @@ def test_what_clf_predict_writes_agrees(model, data, tmp_path, clf):
     (tmp_path / "a.jsonl").write_text(lines.stdout)
     result = report_of(clf("validate-onnx", model, "--answers", tmp_path / "a.jsonl", "--data", data, "--json"))
     assert result["result"]["told"] == "probabilities"
+
+
+def test_a_calibrated_file_is_asked_for_calibrated_probabilities(model, data, tmp_path, clf):
+    contract = replace(Contract.from_json(open_consumer(model, 1).contract), temperature=3.0)
+    write_onnx_file(model, linear(classes=3), contract)
+    for temperature, code in ((3.0, 0), (1.0, 1)):
+        answers = write_answers(
+            tmp_path / "a.jsonl",
+            model,
+            data,
+            lambda logits, t=temperature: {"probabilities": softmax(logits / t).tolist()},
+        )
+        done = clf("validate-onnx", model, "--answers", answers, "--data", data, "--json")
+        faults = report_of(done, code)["result"]["faults"]
+        assert [(fault["stage"], "without the contract's temperature" in fault["found"]) for fault in faults] == (
+            [("softmax", True)] if code else []
+        )
 
 
 @pytest.mark.parametrize(
