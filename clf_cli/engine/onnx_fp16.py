@@ -29,6 +29,7 @@ def halved(model: onnx.ModelProto, largest: Mapping[str, float]) -> tuple[onnx.M
         node.name = node.name or f"{node.op_type}_{node.output[0]}"
     fixed = _too_large(ready.graph, largest)
     small = convert_float_to_float16(ready, keep_io_types=True, node_block_list=list(fixed))
+    _drop_repeats(small.graph)
     replace_nodes(small.graph, _without_detours(small.graph))
     return small, fixed
 
@@ -50,6 +51,14 @@ def rounding_each(model: onnx.ModelProto) -> onnx.ModelProto:
                 nodes += _rounding(node.output[position], name)
     replace_nodes(exact.graph, nodes)
     return exact
+
+
+def _drop_repeats(graph: onnx.GraphProto) -> None:
+    """The tool adds the same cast once for every node that stays and takes the same tensor, which no checker allows."""
+    by_output = {node.output[0]: node for node in reversed(graph.node)}
+    kept = [node for node in graph.node if by_output[node.output[0]] is node]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def _without_detours(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -56,12 +56,9 @@ def prepared(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def is_transformer(graph: onnx.GraphProto) -> bool:
-    """Told by layer norms, or by products of two activations, as in attention."""
+    """Told by products of two activations, which attention is made of."""
     constants = constants_of(graph)
-    return any(
-        node.op_type == "LayerNormalization" or (node.op_type == "MatMul" and not set(node.input) & constants.keys())
-        for node in graph.node
-    )
+    return any(node.op_type == "MatMul" and not set(node.input) & constants.keys() for node in graph.node)
 
 
 def products(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, ...]:

@@ -61,7 +61,7 @@ class Cost:
 
     @property
     def _accuracies(self) -> str:
-        return f"{100 * self.accuracy_fp32:.1f} to {_percent(self.accuracy)}"
+        return f"{100 * self.accuracy_fp32:.1f} to {100 * self.accuracy:.1f} %"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

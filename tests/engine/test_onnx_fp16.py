@@ -97,5 +97,25 @@ def test_weights_that_do_not_fit_keep_their_nodes():
     assert halved(growing(2 * LARGEST), {})[1] == ("grow", "shrink")
 
 
+def test_two_nodes_that_stay_and_take_the_same():
+    """onnxruntime's tool adds the cast between them twice, which the checker refuses."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Neg", ["input"], ["less"]),
+            helper.make_node("Max", ["less", "zero"], ["one"]),
+            helper.make_node("Max", ["less", "zero"], ["other"]),
+            helper.make_node("Add", ["one", "other"], ["logits"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 8, 12])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 3, 8, 12])],
+        [numpy_helper.from_array(np.float32(0), "zero")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    small, _ = halved(model, {})
+    onnx.checker.check_model(small, full_check=True)
+    np.testing.assert_allclose(answers(small), 2 * np.maximum(-IMAGES, 0), rtol=2e-3, atol=1e-6)
+
+
 def test_nothing_is_known_of_a_tensor_that_is_not_a_number():
     assert halved(growing(2.0), {"large": float("nan")})[1] == ("grow", "shrink")
