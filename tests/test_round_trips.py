@@ -73,7 +73,11 @@ def drawn(setting: Setting) -> st.SearchStrategy[Any]:
     for kind in schema.get("anyOf", [schema]):
         words = kind.get("enum", [kind["const"]] if "const" in kind else [])
         if kind.get("type") == "array":
-            choices.append(st.lists(st.sampled_from(kind["items"]["enum"]), unique=True).map(tuple))
+            items = kind["items"]
+            known = (
+                st.sampled_from(items["enum"]) if "enum" in items else st.integers(items["exclusiveMinimum"] + 1, 999)
+            )
+            choices.append(st.lists(known, unique=True, min_size=kind.get("minItems", 0)).map(tuple))
         elif words:
             choices.append(st.sampled_from(words))
         elif kind["type"] == "null":
