@@ -35,13 +35,11 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
 
 
 def model_data_if_there(resolved: Resolved, classifier: Classifier) -> tuple[Dataset | None, str | None]:
-    """As `model_data`, for a command that can do without a run's data: where they cannot be read or there is no run,
-    a sentence says so. What --data names must be there."""
+    """As `model_data`, for a command that can do without: where the images cannot be read, or there is neither a run
+    nor --data, a sentence says so."""
     try:
         dataset = model_data(resolved, classifier)
     except DataError as error:
-        if resolved.given("data.root"):
-            raise
         return None, first_line(error)
     return dataset, None if dataset is not None else f"{classifier.path} lies in no run, and no --data names images."
 

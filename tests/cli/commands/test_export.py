@@ -209,9 +209,18 @@ class TestBadInput:
     def test_a_folder_as_output(self, clf, run, tmp_path):
         self.refused(clf("export", run.root, "-o", tmp_path), 2, "is a folder")
 
-    def test_data_that_are_asked_for_must_be_there(self, clf, run, tmp_path):
-        self.refused(clf("export", run.root, "--data", tmp_path / "nowhere"), 3, "nowhere")
+    def test_data_that_are_asked_for_and_not_there(self, clf, run, tmp_path):
+        """The file is made, its score is not proved, and both are said; --require-rescore does not accept that."""
+        asked = ("export", run.root, "--data", tmp_path / "nowhere")
+        self.refused(clf(*asked, "--require-rescore"), 3, "nowhere")
         assert not run.onnx.exists()
+        done = clf(*asked)
+        assert done.code == 0
+        assert "nowhere" in done.stderr
+        assert "score.rescored false" in done.stderr
+        score = read_contract(run.onnx).score
+        assert score is not None
+        assert not score.rescored
 
     @pytest.mark.parametrize("opset", ["16", "99"])
     def test_opset(self, clf, run, opset):
