@@ -124,33 +124,36 @@ def check_answers(
     gates = gates_of(asked, onnx.precision)
     tolerance = asked.tolerance if asked.tolerance is not None else TOLERANCES[onnx.precision]["others"]
     matcher = Matcher(given, consumer.labels, onnx.temperature, gates.min_agreement, tolerance)
-    found = matcher.usual(ours.logits)
-    reasons = _reasons(matcher, found.distance, given)
+    result = _compared(onnx, dataset, ours, matcher)
+    if result.passed:
+        return result
+    with progress("Trying the known ways to be wrong", None):
+        inquiry = _inquiry(consumer, dataset.root, matcher, ours.logits, workers)
+        return replace(result, explanation=explain_answers(inquiry))
+
+
+def _compared(onnx: Classifier, dataset: Dataset, ours: Predictions, matcher: Matcher) -> OnnxAnswersResult:
+    given, found = matcher.given, matcher.usual(ours.logits).distance
     answered = given.labels >= 0
-    result = OnnxAnswersResult(
+    return OnnxAnswersResult(
         model=onnx.ref,
         data=replace(dataset.ref("all"), split="all", images=len(given)),
-        file=file.name,
+        file=given.file.name,
         told=given.told,
         images=len(given),
         failed=given.failed,
         abstained=int((~answered).sum()),
         ties=int(ties(ours.logits).sum()),
-        agreement=found.distance.agreement,
-        difference=None if given.told == "labels" else found.distance.difference,
+        agreement=found.agreement,
+        difference=None if given.told == "labels" else found.difference,
         clf_accuracy=float(ours.correct[answered].mean()) if answered.any() else None,
         accuracy=float((given.labels == ours.targets)[answered].mean()) if answered.any() else None,
-        min_agreement=gates.min_agreement,
-        tolerance=tolerance,
+        min_agreement=matcher.min_agreement,
+        tolerance=matcher.tolerance,
         others=_others(ours, given),
-        reasons=reasons,
+        reasons=_reasons(matcher, found, given),
         findings=onnx.findings,
     )
-    if not reasons:
-        return result
-    with progress("Trying the known ways to be wrong", None):
-        inquiry = _inquiry(consumer, dataset.root, matcher, ours.logits, workers)
-        return replace(result, explanation=explain_answers(inquiry))
 
 
 def _reasons(matcher: Matcher, found: Distance, given: GivenAnswers) -> tuple[str, ...]:
