@@ -77,10 +77,11 @@ def explain_answers(inquiry: Inquiry) -> Explanation:
             quick = sorted(inquiry.first(_QUICK).guesses(recipes), key=lambda one: _rank(one, contract))
             recipes = [guess.recipe for guess in quick[: 2 * _WIDTH]]
         tried = sorted(inquiry.guesses(recipes), key=lambda one: _rank(one, contract))
-        frontier = tried[:_WIDTH]
-        if not frontier or not _wins(frontier[0], best, contract):
+        frontier = tried[:_WIDTH] if depth else _best_of_each_stage(tried, contract)
+        if not frontier or (depth > 1 and not _wins(frontier[0], best)):
             break
-        best = frontier[0]
+        if _wins(frontier[0], best):
+            best = frontier[0]
     best = _without_idle_stages(inquiry, best)
     near = best.match.distance.error <= _NEAR * start.match.distance.error
     agrees = best.match.distance.agreement >= inquiry.matcher.min_agreement
@@ -95,7 +96,15 @@ def _rank(guess: Guess, contract: Recipe) -> tuple[bool, int, float, int]:
     return not same, changes if same else 0, guess.match.distance.error, changes
 
 
-def _wins(guess: Guess, best: Guess, contract: Recipe) -> bool:
+def _best_of_each_stage(tried: Sequence[Guess], contract: Recipe) -> list[Guess]:
+    """Two stages that are both wrong may each gain little alone, so none of them is lost after the first round."""
+    found: dict[tuple[Stage, ...], Guess] = {}
+    for guess in tried:
+        found.setdefault(stages_between(guess.recipe, contract), guess)
+    return list(found.values())
+
+
+def _wins(guess: Guess, best: Guess) -> bool:
     return guess.match.same or guess.match.distance.error < best.match.distance.error * _BETTER
 
 
