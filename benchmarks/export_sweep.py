@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ RESULTS = Path(__file__).parent / "results" / "export_sweep.jsonl"
 LIMIT_SECONDS, LIMIT_MEGABYTES = 5400, 16384  # of the clock: the machine may be busy; of addresses
 TOLERANCE = 1e-4
 BATCHES = (1, 2, 3)
+PACKAGES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime")
 SCALES = (1.0, 0.5, 0.25, 0.1)
 CHAOS = 1e-5  # float32 minus float64
 CLASSES = 10
@@ -269,7 +271,8 @@ def sweep(choices: list[Choice], out: Path, again: bool) -> Iterator[dict[str, A
     for choice in choices:
         if choice.arch in done and (done[choice.arch] or not again):
             continue
-        line = {"arch": choice.arch, "family": choice.family} | in_child(choice.arch)
+        versions = {name: version(name) for name in PACKAGES}
+        line = {"arch": choice.arch, "family": choice.family, "versions": versions} | in_child(choice.arch)
         with out.open("a") as file:
             file.write(json.dumps(line) + "\n")
         yield line
@@ -308,18 +311,102 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return list({line["arch"]: line for line in lines}.values())
 
 
+# The page
+
+
+def page(lines: list[dict[str, Any]], families: list[str]) -> str:
+    """docs/export-support.md from the results; `families` are those of timm."""
+    passed = [line for line in lines if line["passed"]]
+    failed = [line for line in lines if not line["passed"]]
+    covered = {line["family"] for line in lines}
+    share = f"{len(passed)} of {len(lines)} ({len(passed) / len(lines):.1%})"
+    versions = ", ".join(f"{name} {version}" for name, version in lines[-1]["versions"].items())
+    rows = [_row(line) for line in sorted(lines, key=lambda line: (line["family"], line["arch"]))]
+    return "\n".join(
+        [
+            INTRODUCTION.format(share=share, covered=len(covered & set(families)), families=len(families)),
+            f"With {versions}.",
+            "",
+            "## What fails",
+            "",
+            *(_failure(line) for line in failed),
+            *([] if failed else ["Nothing of what was tried."]),
+            *_not_tried(families, covered),
+            "",
+            *_fallen(passed),
+            "## All of them",
+            "",
+            f"| {' | '.join(COLUMNS)} |",
+            f"|{'---|' * len(COLUMNS)}",
+            *rows,
+            "",
+        ]
+    )
+
+
+COLUMNS = (
+    *("family", "architecture", "input", "million weights", "exporter", "nodes", "MB", "relative difference", "CPU s"),
+    "result",
+)
+INTRODUCTION = """# Which architectures export
+
+Written by `benchmarks/export_sweep.py` from its results; not edited by hand.
+
+{share} of timm's architectures that were tried export and answer like torch: at least the smallest of each family
+that timm lists ({covered} of {families}), and well-known ones. Each was built at its own input size and for ten
+classes, with random weights in which every branch counts, batch norms that know their images and logits of size 1;
+written as a checkpoint; exported as `clf export` does, in a process of its own; and asked for 1, 2 and 3 images. It
+passes where ONNX's checker has nothing to say, no logit is further than 1e-4 x max(1, max|logit|) from torch's, and
+no image gets another class. `relative difference` is the largest such distance, `CPU s` the seconds of one core from
+start to end, building and comparing included. Trained weights may behave otherwise: `clf export` compares yours too,
+and publishes nothing that differs.
+"""
+
+
+def _row(line: dict[str, Any]) -> str:
+    size = f"{line['height']} x {line['width']}" if "height" in line else ""
+    weights = f"{line['parameters'] / 1e6:.1f}" if "parameters" in line else ""
+    made = ["", "", "", ""]
+    if "exporter" in line:
+        made = [line["exporter"], line["nodes"], f"{line['bytes'] / 1e6:.1f}", f"{line['relative_difference']:.1g}"]
+    verdict = "passed" if line["passed"] else "failed"
+    cells = [line["family"], line["arch"], size, weights, *made, f"{line['cpu_seconds']:.0f}", verdict]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _failure(line: dict[str, Any]) -> str:
+    stage = {"build": "cannot be built", "export": "cannot be exported", "process": "did not finish"}
+    what = stage.get(line.get("stage", ""), "answers otherwise")
+    return f"- `{line['arch']}` ({line['family']}) {what}: {line['reason']}"
+
+
+def _not_tried(families: list[str], covered: set[str]) -> list[str]:
+    missing = [family for family in families if family not in covered]
+    return [f"- Not tried: {', '.join(missing)}."] if missing else []
+
+
+def _fallen(passed: list[dict[str, Any]]) -> list[str]:
+    """Where an exporter was passed over, and why."""
+    told = [f"- `{line['arch']}`: {one['rung']}: {one['reason']}" for line in passed for one in line["fallen"]]
+    return ["## Where an exporter was passed over", "", *told, ""] if told else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archs", nargs="*")
     parser.add_argument("--again", action="store_true", help="try those again that failed")
     parser.add_argument("--one", metavar="ARCH", help="the child")
+    parser.add_argument("--page", action="store_true", help="print docs/export-support.md and stop")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if arguments.one:
         resource.setrlimit(resource.RLIMIT_AS, (LIMIT_MEGABYTES * 2**20,) * 2)
         print(json.dumps(one(arguments.one)))
         return
-    _, choices = chosen()
+    families, choices = chosen()
+    if arguments.page:
+        print(page(lines_of(arguments.out), families), end="")
+        return
     if arguments.archs:
         choices = [choice for choice in choices if choice.arch in arguments.archs]
     for line in sweep(choices, arguments.out, arguments.again):
