@@ -158,13 +158,13 @@ class _Maker:
             answers = self._answers(file)
             cost = cost_of(self.variant.precision, expected.split, expected.answers, answers)
             strict = cost if one.strict is None else self._strict_cost(one.strict, expected)
-            reasons = cost.reasons(self._gates) or strict.reasons(self._gates)
-            if not reasons:
+            found = next((each for each in (cost, strict) if each.reasons(self._gates)), None)
+            if found is None:
                 file.replace(self.model)
                 self.model.with_name(f"{self.model.name}.data").unlink(missing_ok=True)  # float32's
                 return Varied(contract, made, self._own(expected, answers), cost, tuple(fallen), _notes(cost, one))
-            fallen.append(Fallen(one.name, "; ".join(reasons)))
-            costs.append(max(cost, strict, key=lambda found: found.drop))
+            fallen.append(Fallen(one.name, "; ".join(found.reasons(self._gates))))
+            costs.append(found)
         raise self._refused(fallen, costs)
 
     def _candidates(self) -> tuple[Candidate, ...]:
@@ -237,13 +237,15 @@ class _Maker:
         best = max(costs, key=lambda cost: (cost.agreement, -cost.drop))
         tried = fallen[0].reason if len(fallen) == 1 else "; ".join(f"{one.rung}: {one.reason}" for one in fallen)
         lost = f" Most is lost of {', '.join(map(str, best.worst))}." if best.worst else ""
-        agreement = math.floor(best.agreement * 1000) / 1000
-        drop = math.ceil(max(0.0, best.drop) * 1000) / 1000
-        other = "--precision fp16, " if precision == "int8" else ""
-        more = "more --calibration-images, " if precision == "int8" else ""
+        wide = []
+        if not best.agreement >= self._gates.min_agreement:
+            wide.append(f"--min-agreement {math.floor(best.agreement * 1000) / 1000:g}")
+        if not best.drop <= self._gates.max_accuracy_drop:
+            wide.append(f"--max-accuracy-drop {math.ceil(best.drop * 1000) / 1000:g}")
+        others = "Try --precision fp16, or more --calibration-images." if precision == "int8" else "Ship float32."
         return ExportError(
             f"{precision} answers too much unlike float32 on {best.images} {best.split} images: {tried}.{lost}",
-            f"{_NOTHING} Try {other}{more}or accept it: --min-agreement {agreement:g} --max-accuracy-drop {drop:g}.",
+            f"{_NOTHING} {others} To accept it: {' '.join(wide)}.",
         )
 
     @property
