@@ -51,7 +51,8 @@ def test_times_rates_and_ratios(threads):
     forms = called.form("slow", 9, wait=work), called.form("fast", 3, wait=work)
     slow, fast = measured(*forms, threads=(threads,), batch_sizes=(4,), seconds=0.06).timings
     assert slow.ratio == 1
-    assert 0.009 <= slow.cpu_p50 <= slow.latency_p50 <= slow.latency_p95
+    assert 0.009 <= slow.cpu_p50 <= 1.001 * slow.latency_p50  # two clocks, read one after the other
+    assert slow.latency_p50 <= slow.latency_p95
     assert 0.003 <= fast.cpu_p50 < slow.cpu_p50
     assert fast.images_per_second <= 4 / 0.003
     for timing in (slow, fast):
