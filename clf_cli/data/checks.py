@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from clf_cli.data.samples import SPLITS, Finding, Sample, Severity
+from clf_cli.data.codes import Severity
+from clf_cli.data.samples import SPLITS, Finding, Sample
 from clf_cli.data.scan import OUTSIDE, FileFacts
 from clf_cli.values.labels import Labels, shown
 
@@ -40,15 +41,14 @@ def readable(samples: Sequence[Sample], files: Files, policy: Literal["error", "
     left = []
     findings: dict[str, Finding] = {}
     for sample in samples:
-        reason = files[sample.path].error
-        if reason is None:
+        facts = files[sample.path]
+        if facts.error is None:
             continue
-        left.append(Left(sample, reason))
-        outside = reason == OUTSIDE
-        severity: Severity = "error" if outside or policy == "error" else "warning"
+        left.append(Left(sample, facts.error))
+        severity: Severity = "error" if facts.code == OUTSIDE or policy == "error" else "warning"
         named = "" if place(sample) == sample.path else f" (named in {sample.source})"
-        category: Literal["outside", "unreadable"] = "outside" if outside else "unreadable"
-        findings.setdefault(sample.path, Finding(category, severity, sample.path, reason + named))
+        finding = Finding.of(facts.code, sample.path, facts.error + named, severity=severity)
+        findings.setdefault(sample.path, finding)
     kept = tuple(sample for sample in samples if files[sample.path].error is None)
     return Checked(kept, tuple(left), tuple(findings.values()))
 
@@ -64,7 +64,9 @@ def consistent(samples: Sequence[Sample], files: Files, policy: Literal["error",
         places = [f'"{sample.label}" in {place(sample)}' for sample in rows]
         more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
         reason = "one image under two labels: " + ", ".join(places[:SHOWN_PLACES]) + more
-        findings.append(Finding("conflict", "error" if policy == "error" else "warning", rows[0].path, reason))
+        severity: Severity = "error" if policy == "error" else "warning"
+        others = tuple(place(sample) for sample in rows[1:])
+        findings.append(Finding.of("CLF301", rows[0].path, reason, severity=severity, others=others))
         if policy == "drop":
             dropped[content] = "labelled " + " and ".join(f'"{label}"' for label in labels)
     hashes = [files[sample.path].content_hash for sample in samples]
@@ -87,7 +89,8 @@ def known(samples: Sequence[Sample], labels: Labels, policy: Literal["error", "s
     for label in sorted(strange):
         splits = ", ".join(f"{count} in {split}" for split, count in per_split(strange[label]))
         reason = f'class "{shown(label)}" is not a class of {owner} (images: {splits})'
-        findings.append(Finding("unknown-class", severity, place(strange[label][0]), reason))
+        first, *others = (place(sample) for sample in strange[label])
+        findings.append(Finding.of("CLF501", first, reason, severity=severity, others=tuple(others)))
     return Checked(
         tuple(sample for sample in samples if sample.label in labels),
         tuple(
@@ -108,11 +111,13 @@ def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
         splits = [split for split, _ in per_split(rows)]
         places = ", ".join(place(sample) for sample in rows[1 : SHOWN_PLACES + 1])
         more = f" and {len(rows) - 1 - SHOWN_PLACES} more" if len(rows) - 1 > SHOWN_PLACES else ""
+        others = tuple(place(sample) for sample in rows[1:])
         if len(splits) > 1:
             reason = f"the same image is in {' and '.join(splits)}: also {places}{more}"
-            findings.append(Finding("leak", "warning", place(rows[0]), reason))
+            findings.append(Finding.of("CLF401", place(rows[0]), reason, others=others))
         elif len({sample.label for sample in rows}) == 1:
-            findings.append(Finding("duplicate", "warning", place(rows[0]), f"the same image again: {places}{more}"))
+            code = "CLF413" if len({sample.path for sample in rows}) == 1 else "CLF411"
+            findings.append(Finding.of(code, place(rows[0]), f"the same image again: {places}{more}", others=others))
     return tuple(findings)
 
 

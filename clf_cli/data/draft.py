@@ -58,15 +58,15 @@ class Draft:
         trained = [sample for sample in self.samples if sample.split == "train"]
         self.labels = Labels.of(sample.label for sample in trained)
         if not trained:
-            self.findings.append(Finding("classes", "error", "", "there is no image in train"))
+            self.findings.append(Finding.of("CLF502", "", "there is no image in train"))
             return
         if len(self.labels) < 2:
             only = shown(self.labels.names[0])
-            self.findings.append(Finding("classes", "error", "", f'there is only one class in train, "{only}"'))
+            self.findings.append(Finding.of("CLF502", "", f'there is only one class in train, "{only}"'))
         lost = {item.sample.label for item in self.left if item.sample.split == "train"} - set(self.labels)
         for label in sorted(lost):
             reason = f'class "{shown(label)}" has no image left in train: it is no class of the model'
-            self.findings.append(Finding("balance", "warning", "", reason))
+            self.findings.append(Finding.of("CLF503", "", reason))
         self._keep(known(self.samples, self.labels, section.on_unknown_class, "train"))
 
     def classes_of_model(self, labels: Labels, section: DataSection) -> None:

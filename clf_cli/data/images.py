@@ -32,7 +32,11 @@ _TURNS = {
 
 
 class UnreadableImageError(Exception):
-    """An image that cannot be used; the text is the reason, without the path."""
+    """An image that cannot be used; the text is the reason, without the path, `code` the kind of finding."""
+
+    def __init__(self, reason: str, code: str = "CLF105") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def open_with_facts(source: Path | BinaryIO) -> Opened:
         with source.open("rb") as file:
             return _open(file)
     except FileNotFoundError as error:
-        raise UnreadableImageError("no such file") from error
+        raise UnreadableImageError("no such file", "CLF101") from error
     except OSError as error:
         raise UnreadableImageError(error.strerror or str(error)) from error
     except ValueError as error:  # a zero byte in the path
@@ -79,7 +83,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 def _open(file: BinaryIO) -> Opened:
     if not file.read(1):
-        raise UnreadableImageError("empty file (0 bytes)")
+        raise UnreadableImageError("empty file (0 bytes)", "CLF102")
     file.seek(0)
     return _or_reason(lambda: _decode(file))
 
@@ -88,13 +92,13 @@ def _or_reason(decode: Callable[[], Opened]) -> Opened:
     try:
         return decode()
     except UnidentifiedImageError as error:
-        raise UnreadableImageError("not an image of a known format") from error
+        raise UnreadableImageError("not an image of a known format", "CLF104") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadableImageError(f"more than the limit of {MAX_PIXELS:,} pixels") from error
+        raise UnreadableImageError(f"more than the limit of {MAX_PIXELS:,} pixels", "CLF106") from error
     except UnreadableImageError:
         raise
     except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything; each is a reason
-        raise UnreadableImageError(_reason(error)) from error
+        raise UnreadableImageError(_reason(error), "CLF103") from error
 
 
 def _decode(file: BinaryIO) -> Opened:
@@ -104,7 +108,8 @@ def _decode(file: BinaryIO) -> Opened:
 
 def _normal(image: Image.Image) -> Opened:
     if image.width * image.height > MAX_PIXELS:
-        raise UnreadableImageError(f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels")
+        reason = f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels"
+        raise UnreadableImageError(reason, "CLF106")
     image.load()
     turn = _TURNS.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
@@ -131,7 +136,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _scaled_grey(image)
     if image.mode == "F":
-        raise UnreadableImageError("floating-point pixels have no fixed range: save it with 8 or 16 bits")
+        raise UnreadableImageError("floating-point pixels have no fixed range: save it with 8 or 16 bits", "CLF108")
     if image.has_transparency_data:
         canvas = Image.new("RGBA", image.size, (*BACKGROUND, 255))
         return Image.alpha_composite(canvas, image.convert("RGBA")).convert("RGB")
@@ -141,7 +146,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _scaled_grey(image: Image.Image) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
-        raise UnreadableImageError("32-bit grey pixels have no fixed range: save it with 8 or 16 bits")
+        raise UnreadableImageError("32-bit grey pixels have no fixed range: save it with 8 or 16 bits", "CLF108")
     grey = ((values + 128) // 257).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 

@@ -39,7 +39,9 @@ class _Draft:
 
     def done(self) -> Listing:
         if self.litter:
-            self.findings.append(Finding("litter", "info", "", f"hidden files, passed over: {self.litter}"))
+            self.findings.append(
+                Finding.of("CLF801", "", f"hidden files, passed over: {self.litter}", count=self.litter)
+            )
         splits = tuple(split for split in SPLITS if split in self.splits)
         return Listing(self.root, tuple(self.samples), splits, tuple(self.findings), tuple(self.notes))
 
@@ -75,7 +77,7 @@ def _splits_of_rows(draft: _Draft) -> None:
     if draft.splits:
         reason = "no split, though other rows have one"
         bare = [sample for sample in draft.samples if not sample.split]
-        draft.findings += [Finding("manifest", "error", sample.source, reason) for sample in bare]
+        draft.findings += [Finding.of("CLF206", sample.source, reason) for sample in bare]
         draft.samples = [sample for sample in draft.samples if sample.split]
 
 
@@ -124,7 +126,7 @@ def _by_split(draft: _Draft, folders: list[Path], manifests: list[Path]) -> None
         sources = files + described or list(trees)
         if len(sources) > 1:
             names = " and ".join(path.relative_to(draft.root).as_posix() for path in sources)
-            draft.findings.append(Finding("split", "error", names, f"more than one source for the split {split}"))
+            draft.findings.append(Finding.of("CLF206", names, f"more than one source for the split {split}"))
         if not sources:
             continue
         draft.splits.add(split)
@@ -151,7 +153,7 @@ def _class_folder(draft: _Draft, folder: Path, split: str | None) -> None:
     if tree.images:
         draft.samples += [Sample(path, folder.name, split, source=name) for path in tree.images]
     elif not tree.findings:
-        draft.findings.append(Finding("balance", "warning", name, "a class folder without images"))
+        draft.findings.append(Finding.of("CLF504", name, "a class folder without images"))
 
 
 def _loose(draft: _Draft, folder: Path) -> None:
@@ -161,7 +163,7 @@ def _loose(draft: _Draft, folder: Path) -> None:
     if count:
         name = folder.relative_to(draft.root).as_posix()
         where = "" if name == "." else name
-        draft.findings.append(Finding("naming", "warning", where, f"images in no class folder, not read: {count}"))
+        draft.findings.append(Finding.of("CLF605", where, f"images in no class folder, not read: {count}", count=count))
 
 
 def _outside(draft: _Draft, folders: list[Path]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clf_cli.data.samples import ALIASES, Category, Finding, Sample, printable
+from clf_cli.data.samples import ALIASES, Finding, Sample, printable
 
 _BOM = b"\xef\xbb\xbf"
 _IMAGE_KEYS = ("image", "path")
@@ -19,11 +19,11 @@ _TYPES = {bool: "a boolean", int: "a number", float: "a number", list: "a list",
 
 
 class RowError(Exception):
-    """A manifest line that cannot be used; the text is the reason."""
+    """A manifest line that cannot be used; the text is the reason, `code` the kind of finding."""
 
-    def __init__(self, reason: str, category: Category = "manifest") -> None:
+    def __init__(self, reason: str, code: str = "CLF204") -> None:
         super().__init__(reason)
-        self.category = category
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
     try:
         data = manifest.path.read_bytes()
     except OSError as error:
-        return [], [Finding("manifest", "error", manifest.name, f"cannot be read: {error.strerror}")]
+        return [], [Finding.of("CLF205", manifest.name, f"cannot be read: {error.strerror}")]
     rows = _csv_rows(data) if manifest.path.suffix.lower() == ".csv" else _json_rows(data)
     for line, row in rows:
         where = f"{manifest.name}:{line}"
@@ -55,7 +55,7 @@ def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
                 raise row
             samples.append(_sample(manifest, row, where))
         except RowError as error:
-            findings.append(Finding(error.category, "error", where, str(error)))
+            findings.append(Finding.of(error.code, where, str(error)))
     return samples, findings
 
 
@@ -69,19 +69,19 @@ def _json_row(line: bytes) -> Mapping[str, Any] | RowError:
     try:
         row = json.loads(line.decode())
     except UnicodeDecodeError:
-        return RowError("not UTF-8")
+        return RowError("not UTF-8", "CLF201")
     except json.JSONDecodeError as error:
-        return RowError(f"not JSON: {error.msg} at column {error.colno}")
+        return RowError(f"not JSON: {error.msg} at column {error.colno}", "CLF201")
     except (ValueError, RecursionError):  # numbers of thousands of digits, brackets thousands deep
-        return RowError("not JSON that can be read")
-    return row if isinstance(row, dict) else RowError("not a JSON object")
+        return RowError("not JSON that can be read", "CLF201")
+    return row if isinstance(row, dict) else RowError("not a JSON object", "CLF201")
 
 
 def _csv_rows(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]:
     try:
         text = data.removeprefix(_BOM).decode()
     except UnicodeDecodeError as error:
-        yield data[: error.start].count(b"\n") + 1, RowError("not UTF-8")
+        yield data[: error.start].count(b"\n") + 1, RowError("not UTF-8", "CLF201")
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
@@ -90,17 +90,17 @@ def _csv_rows(data: bytes) -> Iterator[tuple[int, Mapping[str, Any] | RowError]]
         missing = [keys for keys in (_IMAGE_KEYS, _LABEL_KEYS) if not set(keys) & set(header)]
         if missing:
             names = " and ".join(" or ".join(keys) for keys in missing)
-            yield 1, RowError(f"the header has no column {names}")
+            yield 1, RowError(f"the header has no column {names}", "CLF202")
             return
         line = reader.line_num + 1
         for values in reader:
             if len(values) == len(header):
                 yield line, dict(zip(header, values, strict=True))
             elif values:
-                yield line, RowError(f"{len(values)} values for {len(header)} columns")
+                yield line, RowError(f"{len(values)} values for {len(header)} columns", "CLF201")
             line = reader.line_num + 1
     except csv.Error as error:
-        yield line, RowError(f"not CSV: {error}")
+        yield line, RowError(f"not CSV: {error}", "CLF201")
 
 
 def _sample(manifest: Manifest, row: Mapping[str, Any], where: str) -> Sample:
@@ -117,13 +117,13 @@ def _sample(manifest: Manifest, row: Mapping[str, Any], where: str) -> Sample:
 def _path(manifest: Manifest, row: Mapping[str, Any]) -> str:
     text = next((row[key] for key in _IMAGE_KEYS if key in row), None)
     if text is None:
-        raise RowError('no "image" or "path"')
+        raise RowError('no "image" or "path"', "CLF202")
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise RowError(f"the image's path is {_described(text)}")
     _check_unicode(text, "path")
     joined = Path(os.path.normpath(manifest.path.parent / text))
     if not joined.is_relative_to(manifest.root):
-        raise RowError(f"{printable(text)} leaves the data folder", "outside")
+        raise RowError(f"{printable(text)} leaves the data folder", "CLF111")
     name = PurePosixPath(joined.relative_to(manifest.root).as_posix())
     if not name.name:
         raise RowError(f"{printable(text)} is the data folder itself")
@@ -133,10 +133,10 @@ def _path(manifest: Manifest, row: Mapping[str, Any]) -> str:
 def _label(row: Mapping[str, Any]) -> str:
     given = [row[key] for key in _LABEL_KEYS if key in row]
     if not given:
-        raise RowError('no "label" or "suffix"')
+        raise RowError('no "label" or "suffix"', "CLF202")
     for value in given:
         if not isinstance(value, str):
-            raise RowError(f"the label is {_described(value)}: labels are strings")
+            raise RowError(f"the label is {_described(value)}: labels are strings", "CLF203")
         _check_unicode(value, "label")
     if len(set(given)) > 1:
         raise RowError('"label" and "suffix" differ')

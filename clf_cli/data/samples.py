@@ -3,18 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+
+from clf_cli.data.codes import CODES, Category, Severity
 
 SPLITS = ("train", "val", "test")
 ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 WHOLE = "all"  # the split of data that bring none and are scored whole
-
-Category = Literal[
-    "unreadable", "manifest", "outside", "conflict", "unknown-class", "classes", "split", "naming", "leak", "duplicate",
-    "balance", "litter",
-]  # fmt: skip
-Severity = Literal["error", "warning", "info"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True)
@@ -33,16 +28,54 @@ class Sample:
 class Finding:
     """Something about the data that a person should know; errors stop training, warnings and infos do not."""
 
-    category: Category
-    severity: Severity
+    code: str  # a key of CODES
     path: str  # file, folder, or manifest:line, relative to the data's root; "" for the whole set
     reason: str
+    severity: Severity  # the code's own, unless a policy decides
+    others: tuple[str, ...] = ()  # further places that it is about, written as `path` is
+    count: int = 1  # images, rows or files that it is about
+
+    @classmethod
+    def of(
+        cls,
+        code: str,
+        path: str,
+        reason: str,
+        *,
+        severity: Severity | None = None,
+        others: tuple[str, ...] = (),
+        count: int = 0,
+    ) -> "Finding":
+        """Of the code's own severity unless a policy gives another; it counts its places unless `count` is given."""
+        return cls(code, path, reason, severity or CODES[code].severity, others, count or 1 + len(others))
+
+    @property
+    def category(self) -> Category:
+        return CODES[self.code].category
+
+    @property
+    def fix(self) -> str:
+        return CODES[self.code].fix
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every place that it is about; empty for the whole set."""
+        return (self.path, *self.others) if self.path else self.others
 
     def __str__(self) -> str:
         return f"{printable(self.path)}: {printable(self.reason)}" if self.path else printable(self.reason)
 
-    def to_json(self) -> dict[str, str]:
-        return {"category": self.category, "severity": self.severity, "path": self.path, "reason": self.reason}
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "category": self.category,
+            "severity": self.severity,
+            "path": self.path,
+            "others": list(self.others),
+            "count": self.count,
+            "reason": self.reason,
+            "fix": self.fix,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,16 +15,16 @@ import PIL
 
 from clf_cli.data.cache import read_scan, write_scan
 from clf_cli.data.images import UnreadableImageError, open_with_facts
+from clf_cli.data.pixels import Collected, PixelFacts
 from clf_cli.values.progress import Progress, silent
 
-MISSING = "no such file"
-OUTSIDE = "links out of the data folder"
+MISSING, OUTSIDE = "CLF101", "CLF111"
 MAX_BYTES = 1 << 30
 CHUNK = 32
-SCAN_VERSION = f"1 pillow {PIL.__version__}"  # another Pillow may decode more, or less
+SCAN_VERSION = f"2 pillow {PIL.__version__}"  # another Pillow may decode more, or less
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileFacts:
     """What one file showed. Sizes are in pixels, of the upright image; all is empty or 0 where `error` came first."""
 
@@ -36,6 +36,8 @@ class FileFacts:
     content_hash: str  # sha256 of the bytes, hex; "" when they could not be read
     exif_rotated: bool
     error: str | None = None  # why the image cannot be used
+    code: str = ""  # the kind of finding that this is (data/codes.py)
+    pixels: PixelFacts | None = None  # None where the image cannot be used
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def scan_files(
     keys: dict[str, tuple[int, int]] = {}
     for path in dict.fromkeys(paths):
         checked = found.key(path)
-        if isinstance(checked, str):
+        if isinstance(checked, UnreadableImageError):
             facts[path] = _refused(checked)
             continue
         keys[path] = checked
@@ -95,21 +97,22 @@ class _Files:
         self._root = root
         self._inside: dict[str, bool] = {}
 
-    def key(self, path: str) -> tuple[int, int] | str:
+    def key(self, path: str) -> tuple[int, int] | UnreadableImageError:
         """Size and mtime_ns, or why the file is refused."""
         full = os.path.join(self._root, path)  # noqa: PTH118 - a Path per file costs more than the rest of this loop
         try:
             status = os.lstat(full)
             if not self._holds(os.path.dirname(full)):  # noqa: PTH120 - as above
-                return OUTSIDE
+                return _outside()
             if stat.S_ISLNK(status.st_mode):
                 if not Path(full).resolve().is_relative_to(self._root):
-                    return OUTSIDE
+                    return _outside()
                 status = Path(full).stat()
         except FileNotFoundError:
-            return MISSING
+            return UnreadableImageError("no such file", MISSING)
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
-            return (error.strerror if isinstance(error, OSError) else None) or "not a path that can be opened"
+            reason = error.strerror if isinstance(error, OSError) else None
+            return UnreadableImageError(reason or "not a path that can be opened")
         return _usable(status)
 
     def _holds(self, folder: str) -> bool:
@@ -118,13 +121,17 @@ class _Files:
         return self._inside[folder]
 
 
-def _usable(status: os.stat_result) -> tuple[int, int] | str:
+def _outside() -> UnreadableImageError:
+    return UnreadableImageError("links out of the data folder", OUTSIDE)
+
+
+def _usable(status: os.stat_result) -> tuple[int, int] | UnreadableImageError:
     if stat.S_ISDIR(status.st_mode):
-        return "a folder, not a file"
+        return UnreadableImageError("a folder, not a file")
     if not stat.S_ISREG(status.st_mode):
-        return "not a regular file"
+        return UnreadableImageError("not a regular file")
     if status.st_size > MAX_BYTES:
-        return "more than 1 GiB"
+        return UnreadableImageError("more than 1 GiB", "CLF106")
     return status.st_size, status.st_mtime_ns
 
 
@@ -132,9 +139,14 @@ def _recall(row: list[Any] | None, key: tuple[int, int]) -> FileFacts | None:
     if row is None or tuple(row[:2]) != key:
         return None
     try:
-        return FileFacts(*row[2:])
-    except TypeError:
+        facts = FileFacts(*row[2:])
+        return facts if row[-1] is None else replace(facts, pixels=PixelFacts(*map(_frozen, row[-1])))
+    except (TypeError, ValueError):
         return None
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _read_all(root: Path, paths: list[str], workers: int, progress: Progress) -> Iterator[tuple[str, FileFacts]]:
@@ -153,23 +165,32 @@ def _read_all(root: Path, paths: list[str], workers: int, progress: Progress) ->
 
 
 def _read_chunk(root: Path, paths: list[str]) -> list[tuple[str, FileFacts]]:
-    return [(path, read_facts(root / path)) for path in paths]
+    collected = Collected()
+    facts = {path: _read(root / path, collected) for path in paths}
+    pixels = iter(collected.facts())
+    return [(path, replace(each, pixels=next(pixels)) if each.error is None else each) for path, each in facts.items()]
 
 
 def read_facts(path: Path) -> FileFacts:
     """Reads and decodes one regular file."""
+    ((_, facts),) = _read_chunk(path.parent, [path.name])
+    return facts
+
+
+def _read(path: Path, collected: Collected) -> FileFacts:
+    """All but the facts of the pixels, which `collected` then gives."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        return _refused(error.strerror or str(error))
+        return _refused(UnreadableImageError(error.strerror or str(error)))
     digest = hashlib.sha256(data).hexdigest()
     try:
         opened = open_with_facts(io.BytesIO(data))
     except UnreadableImageError as error:
-        return FileFacts(0, 0, "", "", len(data), digest, False, str(error))
-    size = opened.image.size
-    return FileFacts(*size, opened.mode, opened.format, len(data), digest, opened.rotated)
+        return replace(_refused(error), bytes=len(data), content_hash=digest)
+    collected.add(opened.image)
+    return FileFacts(*opened.image.size, opened.mode, opened.format, len(data), digest, opened.rotated)
 
 
-def _refused(reason: str) -> FileFacts:
-    return FileFacts(0, 0, "", "", 0, "", False, reason)
+def _refused(error: UnreadableImageError) -> FileFacts:
+    return FileFacts(0, 0, "", "", 0, "", False, str(error), error.code)

@@ -50,13 +50,13 @@ def walk(root: Path, folder: Path, deep: bool = True) -> Tree:
             continue
         seen.add(real)
         if not real.is_relative_to(root):
-            tree.findings.append(Finding("outside", "error", name, "links out of the data folder"))
+            tree.findings.append(Finding.of("CLF111", name, "links out of the data folder"))
             continue
         try:
             below = list(_sort(root, current, tree))
         except OSError as error:
             reason = f"folder cannot be read: {error.strerror}"
-            tree.findings.append(Finding("unreadable", "error", name, reason))
+            tree.findings.append(Finding.of("CLF107", name, reason))
         else:
             waiting.extend(below if deep else ())
     tree.images.sort()
@@ -72,7 +72,7 @@ def _sort(root: Path, folder: Path, tree: Tree) -> Iterator[Path]:
         if is_litter(entry.name):
             tree.litter += 1
         elif not _is_unicode(entry.name):
-            tree.findings.append(Finding("naming", "error", name, "the name is not valid Unicode: rename it"))
+            tree.findings.append(Finding.of("CLF603", name, "the name is not valid Unicode: rename it"))
         elif suffix in SUFFIXES:
             tree.images.append(name)
         elif entry.is_dir():

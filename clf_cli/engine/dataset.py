@@ -12,9 +12,12 @@ from clf_cli.data.checks import by_content, split_rank
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.remarks import hint_for
 from clf_cli.data.samples import Finding
+from clf_cli.engine.dataset_findings import all_findings
 from clf_cli.errors import CheckFailedError
+from clf_cli.settings.data_sections import InspectSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
+from clf_cli.values.progress import Progress, silent
 from clf_cli.values.report import DataRef, Report
 
 
@@ -103,25 +106,25 @@ class DatasetResult:
         }
 
 
-def dataset_report(dataset: Dataset) -> Report:
-    """The report on a data set as training sees it, findings included."""
-    result = inspect(dataset)
+def dataset_report(dataset: Dataset, section: InspectSection, threads: int = 1, progress: Progress = silent) -> Report:
+    """The report on a data set as training sees it, with everything that was found."""
+    result = inspect(dataset, all_findings(dataset, section, threads, progress))
     data = DataRef(
         dataset.root.as_posix(), "all", dataset.fingerprint, len(dataset.samples), len(dataset.skipped_in("all"))
     )
     return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
 
 
-def check_dataset(dataset: Dataset) -> None:
+def check_dataset(dataset: Dataset, findings: Sequence[Finding]) -> None:
     """Raises CheckFailedError (exit 1) when training would refuse the data."""
-    errors = [finding for finding in dataset.findings if finding.severity == "error"]
+    errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         count = f"{len(errors)} error" if len(errors) == 1 else f"{len(errors)} errors"
         raise CheckFailedError(f"{dataset.root} has {count}: training refuses it.", hint_for(errors))
 
 
-def inspect(dataset: Dataset) -> DatasetResult:
-    """Counts a data set. A file that several rows name counts once in sizes, formats and bytes."""
+def inspect(dataset: Dataset, findings: tuple[Finding, ...]) -> DatasetResult:
+    """Counts a data set; `findings` are those of `all_findings`. A file that several rows name counts once in sizes, formats and bytes."""
     found = {sample.split or "" for sample in dataset.samples} | {split for split, _ in dataset.skipped}
     splits = tuple(sorted(found, key=split_rank))
     counts = np.zeros((len(dataset.labels), len(splits)), dtype=np.int64)
@@ -142,5 +145,5 @@ def inspect(dataset: Dataset) -> DatasetResult:
         modes=dict(Counter(file.mode for file in facts).most_common()),
         rotated=sum(file.exif_rotated for file in facts),
         duplicates=len(dataset.samples) - len(by_content(dataset.samples, dataset.files)),
-        findings=dataset.findings,
+        findings=findings,
     )

@@ -18,11 +18,10 @@ from clf_cli.data.samplers import (
     expected_counts,
     targets_of,
 )
-from clf_cli.data.samples import Finding
 from clf_cli.settings.sections import OptimSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
-from clf_cli.values.report import Report
+from clf_cli.values.report import FindingJson, Report, finding
 
 Vector = npt.NDArray[np.float64]
 NAN = float("nan")
@@ -57,7 +56,7 @@ class SamplerResult:
     effective_prior: Vector  # (C,) expected share x loss weight, sums to 1: the class shares that the loss sees
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[FindingJson, ...]:
         """A warning when sampler and loss weights both correct the imbalance: rare classes then outweigh the others."""
         likely = self.draws.expected > 0
         expected, prior = self.draws.expected[likely], self.effective_prior[likely]
@@ -68,7 +67,7 @@ class SamplerResult:
             "imbalance is corrected twice: the sampler already draws every class equally often, and the loss weights "
             f"make one class count {prior.max() / prior.min():.1f} times as much as another"
         )
-        return (Finding("balance", "warning", "", reason),)
+        return (finding("balance", reason),)
 
     @property
     def rarest(self) -> int | None:
@@ -101,7 +100,7 @@ def sampler_report(dataset: Dataset, optim: OptimSection, seed: int, epoch: int)
     targets = targets_of(rows, labels)
     draws = epoch_draws(targets, len(labels), optim, seed, epoch)
     result = sampler_result(draws, labels, loss_weights(targets, len(labels), optim))
-    return Report(result, data=dataset.ref("train"), findings=tuple(finding.to_json() for finding in result.findings))
+    return Report(result, data=dataset.ref("train"), findings=result.findings)
 
 
 def epoch_draws(targets: IntArray, classes: int, optim: OptimSection, seed: int, epoch: int) -> Draws:

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clf_cli.data.samples import SEVERITIES, Finding, printable
+from clf_cli.data.codes import SEVERITIES
+from clf_cli.data.samples import Finding, printable
 from clf_cli.engine.dataset import DatasetResult, Spread
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from clf_cli.settings.data_sections import GateSection, InspectSection
 from clf_cli.settings.onnx_sections import BenchmarkSection, ExportSection, ValidateSection, VariantSection
 from clf_cli.settings.section import Flag, Section
 from clf_cli.settings.sections import (
@@ -44,6 +45,8 @@ class Settings(BaseModel):
     compare: CompareSection = CompareSection()
     calibrate: CalibrateSection = CalibrateSection()
     synth: SynthSection = SynthSection()
+    inspect: InspectSection = InspectSection()
+    gate: GateSection = GateSection()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -121,6 +124,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "compute",
         "+ema",
         "callbacks",
+        "inspect.near_duplicates",
         "+export",
         "-export.require_rescore",
     ),
@@ -140,7 +144,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "history": (),
     "report": WHERE,
     "runs": (),
-    "inspect-dataset": ("data", "-data.subset", "compute.seed", "compute.workers"),
+    "inspect-dataset": (
+        "gate",
+        "inspect",
+        "data",
+        "-data.subset",
+        "model.image_size",
+        "model.resize_mode",
+        "model.crop_share",
+        "compute.seed",
+        "compute.workers",
+    ),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
 }

@@ -12,6 +12,7 @@ from torch import nn
 
 from clf_cli import __version__
 from clf_cli.data.dataset import write_splits
+from clf_cli.data.scan import scan_threads
 from clf_cli.engine.dataset import DatasetResult, dataset_report
 from clf_cli.engine.model_info import model_info
 from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
@@ -99,7 +100,7 @@ def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
     if start.settings.callbacks.dataset_stats:
         from clf_cli.render.dataset import table as dataset_table
 
-        report = dataset_report(start.dataset)
+        report = dataset_report(start.dataset, start.settings.inspect, scan_threads(start.settings.compute.workers))
         write_json(start.run.report(report.kind), report.to_json())
         assert isinstance(report.result, DatasetResult)
         watcher.show(dataset_table(report.result))

@@ -137,10 +137,11 @@ def test_bad_files_have_reasons(data, tmp_path):
     assert "not an image" in reasons["text.png"]
     assert "folder" in reasons["folder.png"]
     assert "not a regular file" in reasons["pipe.png"]
-    assert reasons["out.png"] == reasons["up/outside.png"] == scanning.OUTSIDE
+    assert reasons["out.png"] == reasons["up/outside.png"] == "links out of the data folder"
+    assert facts["out.png"].code == scanning.OUTSIDE
     assert reasons["self.png"]
     assert "1 GiB" in reasons["huge.png"]
-    assert reasons["none.png"] == scanning.MISSING
+    assert reasons["none.png"] == "no such file"
     assert reasons["bad\0name.png"]
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from clf_cli.data.dataset import survey_dataset
 from clf_cli.engine.dataset import check_dataset, dataset_report, inspect
 from clf_cli.errors import CheckFailedError
+from clf_cli.settings.data_sections import InspectSection
 from clf_cli.settings.sections import DataSection
 
 
@@ -28,7 +29,7 @@ def root(tmp_path: Path, monkeypatch) -> Path:
 
 
 def test_counts(root):
-    result = inspect(survey_dataset(DataSection(root=root), 0))
+    result = inspect(survey_dataset(DataSection(root=root), 0), ())
     assert result.labels.names == ("cat", "dog")
     assert result.splits == ("train", "val")
     assert result.counts.tolist() == [[4, 1], [2, 0]]
@@ -45,7 +46,7 @@ def test_counts(root):
 
 def test_the_report(root):
     dataset = survey_dataset(DataSection(root=root), 0)
-    report = json.loads(json.dumps(dataset_report(dataset).to_json(), allow_nan=False))
+    report = json.loads(json.dumps(dataset_report(dataset, InspectSection()).to_json(), allow_nan=False))
     assert report["kind"] == "dataset"
     assert report["data"]["fingerprint"] == dataset.fingerprint
     assert (report["data"]["images"], report["data"]["skipped"]) == (7, 1)
@@ -55,7 +56,7 @@ def test_the_report(root):
     for split, entry in result["splits"].items():
         assert sum(row["counts"][split] for row in result["classes"]) == entry["images"]
         assert sum(row["shares"][split] for row in result["classes"]) == pytest.approx(1)
-    assert [(f["category"], f["severity"]) for f in report["findings"]] == [
+    assert [(f["category"], f["severity"]) for f in report["findings"] if f["severity"] != "info"] == [
         ("unreadable", "error"),
         ("duplicate", "warning"),
     ]
@@ -63,12 +64,17 @@ def test_the_report(root):
 
 def test_errors_fail_the_check_and_warnings_do_not(root):
     with pytest.raises(CheckFailedError, match="1 error") as error:
-        check_dataset(survey_dataset(DataSection(root=root), 0))
+        check(DataSection(root=root))
     assert error.value.exit_code == 1
-    check_dataset(survey_dataset(DataSection(root=root, on_bad_image="skip"), 0))
+    check(DataSection(root=root, on_bad_image="skip"))
+
+
+def check(section: DataSection) -> None:
+    dataset = survey_dataset(section, 0)
+    check_dataset(dataset, dataset.findings)
 
 
 def test_a_share_of_an_empty_split_is_undefined(root):
     (root / "val/cat/0.png").unlink()
-    report = dataset_report(survey_dataset(DataSection(root=root, on_bad_image="skip"), 0)).to_json()
+    report = dataset_report(survey_dataset(DataSection(root=root, on_bad_image="skip"), 0), InspectSection()).to_json()
     assert report["result"]["classes"][0]["shares"] == {"train": 4 / 6, "val": None}

@@ -98,9 +98,9 @@ def test_the_prior_that_the_loss_sees(balance, prior, twice):
     assert result.effective_prior == pytest.approx(np.array(prior) / sum(prior))
     assert len(result.findings) == twice
     if twice:
-        assert "corrected twice" in result.findings[0].reason
-        assert "6.0 times" in result.findings[0].reason
-        assert result.findings[0].severity == "warning"
+        assert "corrected twice" in result.findings[0]["reason"]
+        assert "6.0 times" in result.findings[0]["reason"]
+        assert result.findings[0]["severity"] == "warning"
 
 
 def test_balanced_data_are_not_corrected_twice():
@@ -143,7 +143,7 @@ def test_one_class_has_no_p_value():
 
 def test_the_report_is_plain_json_with_null_for_undefined():
     result = sampler_result(by_hand([12, 1, 8], [10, 0, 10], 7), LABELS, np.array([1.0, 0.0, 3.0]))
-    report = Report(result, findings=tuple(finding.to_json() for finding in result.findings)).to_json()
+    report = Report(result, findings=result.findings).to_json()
     stored = json.loads(json.dumps(report, allow_nan=False))
     assert stored["kind"] == "sampler"
     assert stored["result"] == {

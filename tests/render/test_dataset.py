@@ -42,8 +42,8 @@ def test_classes_counts_and_shares():
 
 def test_findings_follow_by_severity_and_control_characters_are_escaped():
     found = [
-        Finding("leak", "warning", "a.jpg", "twice"),
-        Finding("unreadable", "error", "b\x1b[31m.jpg", "empty [red]file"),
+        Finding.of("CLF401", "a.jpg", "twice"),
+        Finding.of("CLF102", "b\x1b[31m.jpg", "empty [red]file"),
     ]
     shown = text(result(findings=found))
     assert shown.index("classes") < shown.index("b\\x1b[31m.jpg") < shown.index("a.jpg")
@@ -54,7 +54,7 @@ def test_findings_follow_by_severity_and_control_characters_are_escaped():
 def test_long_lists_are_cut_and_say_so():
     count = CLASSES_SHOWN + 7
     many = result([f"c{i:04}" for i in range(count)], [(i + 1, 1) for i in range(count)],
-                  [Finding("leak", "warning", f"{i}.jpg", "twice") for i in range(FINDINGS_SHOWN + 3)])  # fmt: skip
+                  [Finding.of("CLF401", f"{i}.jpg", "twice") for i in range(FINDINGS_SHOWN + 3)])  # fmt: skip
     shown = text(many)
     assert "… 7 classes between" in shown
     assert f"c{count - 1:04}" in shown

@@ -24,14 +24,16 @@ def inspect_dataset(resolved: Resolved, data: DataArgument = None, as_json: Json
     """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.dataset import check_dataset, dataset_report
+    from clf_cli.engine.dataset import DatasetResult, check_dataset, dataset_report
 
     compute = resolved.settings.compute
     dataset = survey_dataset(_named(resolved, data), compute.seed, scan_threads(compute.workers), progress)
     for note in dataset.notes:
         say(note)
-    publish(dataset_report(dataset), as_json=as_json)
-    check_dataset(dataset)
+    report = dataset_report(dataset, resolved.settings.inspect, scan_threads(compute.workers), progress)
+    publish(report, as_json=as_json)
+    assert isinstance(report.result, DatasetResult)
+    check_dataset(dataset, report.result.findings)
 
 
 def _named(resolved: Resolved, data: Path | None) -> DataSection:

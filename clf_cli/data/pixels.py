@@ -1,0 +1,83 @@
+"""What the pixels of an image say about it: brightness, spread, detail, and a hash that survives small changes."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+SIDE = 32  # of the thumbnail that everything but the histogram is taken from
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_POWERS = np.arange(256, dtype=np.float64)[:, None] ** [0, 1, 2]
+_PACKED = struct.Struct("=768I")  # numpy takes a list of 768 numbers in 50 us, this in 10
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFacts:
+    """Of an upright RGB image, in levels of 0 to 255."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    low: float  # 1st percentile of the darkest channel
+    high: float  # 99th percentile of the brightest channel
+    detail: float  # share of the variance that is lost when each 1/16 of the sides becomes one pixel; 0 to 1
+    hash: str  # 64 bits, hex: signs of the 8 x 8 lowest frequencies of the thumbnail against their median
+
+
+class Collected:
+    """What is kept of decoded images until their facts are computed, for many at once: 4 kB an image."""
+
+    def __init__(self) -> None:
+        self._histograms: list[bytes] = []
+        self._thumbnails: list[bytes] = []
+
+    def add(self, image: Image.Image) -> None:
+        """Takes an RGB image."""
+        self._histograms.append(_PACKED.pack(*image.histogram()))
+        self._thumbnails.append(image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1).tobytes())
+
+    def facts(self) -> list[PixelFacts]:
+        """One for each image, in the order in which they were added."""
+        if not self._thumbnails:
+            return []
+        small = np.frombuffer(b"".join(self._thumbnails), dtype=np.uint8).reshape(-1, SIDE, SIDE, 3).astype(np.float32)
+        counts = np.frombuffer(b"".join(self._histograms), dtype=np.uint32).reshape(-1, 3, 256).astype(np.float64)
+        moments = counts @ _POWERS  # (N, 3, 3): pixels, their sum, their sum of squares
+        mean, square = moments[..., 1] / moments[..., 0], moments[..., 2] / moments[..., 0]
+        variance = np.maximum(square - mean**2, 0)
+        below = counts.cumsum(axis=2)
+        low = (below < 0.01 * moments[..., :1]).sum(axis=2).min(axis=1).tolist()
+        high = (below < 0.99 * moments[..., :1]).sum(axis=2).max(axis=1).tolist()
+        halves = small[:, ::2] + small[:, 1::2]
+        coarse = (halves[:, :, ::2] + halves[:, :, 1::2]).reshape(len(small), -1, 3) / 4
+        spread = coarse - mean[:, None].astype(np.float32)
+        kept = np.einsum("nij,nij->n", spread, spread) / len(coarse[0]) / np.maximum(variance.sum(axis=1), 1e-9)
+        detail = (1 - np.minimum(kept, 1)).round(4).tolist()
+        hashes = perceptual_hashes(small @ _LUMA)
+        means, stds = mean.round(2).tolist(), np.sqrt(variance).round(2).tolist()
+        return [
+            PixelFacts(tuple(mean), tuple(std), float(dark), float(bright), fine, text)
+            for mean, std, dark, bright, fine, text in zip(means, stds, low, high, detail, hashes, strict=True)
+        ]
+
+
+def _cosines() -> Floats:
+    """(8, SIDE): rows of the orthogonal DCT-II, the constant one first."""
+    position, frequency = np.arange(SIDE) + 0.5, np.arange(8)[:, None]
+    return np.cos(np.pi * frequency * position / SIDE).astype(np.float32)
+
+
+_COSINES = _cosines()
+
+
+def perceptual_hashes(grey: Floats) -> list[str]:
+    """Of thumbnails (N, SIDE, SIDE): 64 bits each as 16 hex digits; similar images differ in few bits.
+
+    The classic pHash (a DCT, its 8 x 8 lowest frequencies, bits against their median without the constant one).
+    """
+    spectrum = (_COSINES @ grey @ _COSINES.T).reshape(-1, 64)
+    median = np.median(spectrum[:, 1:], axis=1, keepdims=True)
+    return [bits.tobytes().hex() for bits in np.packbits(spectrum > median, axis=1)]

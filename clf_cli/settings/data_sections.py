@@ -1,0 +1,40 @@
+"""What the commands on data sets look for, and what stops them."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from clf_cli.settings.section import Flag, Section
+
+Words = tuple[str, ...]
+
+
+class InspectSection(Section):
+    title: ClassVar[str] = "Findings"
+
+    near_duplicates: bool = Field(True, description="Search for images that are nearly the same.")
+    min_side: Annotated[int, Field(ge=1)] = Field(
+        16, description="Images with a shorter side than this, in pixels, are tiny."
+    )
+    max_aspect: Annotated[float, Field(gt=1)] = Field(
+        4.0, description="Images whose long side is more than this many times the short one are extreme."
+    )
+
+
+class GateSection(Section):
+    title: ClassVar[str] = "Gate"
+
+    fail_on: Words = Field(
+        ("error",), description="Exit 1 for findings of these severities, categories or codes; none is never."
+    )
+    warn_on: Words = Field((), description="Say on stderr that there are findings of these, without exit 1.")
+    max_imbalance: Annotated[float, Field(ge=1)] | None = Field(
+        None, description="Exit 1 when train's largest class is more than this many times its smallest."
+    )
+    min_per_class: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Exit 1 when a class has fewer train images than this."
+    )
+    baseline: Annotated[Path | None, Flag(metavar="FILE")] = Field(
+        None, description="Accepted findings, which do not count; clf inspect-dataset --update-baseline writes them."
+    )
