@@ -26,9 +26,8 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
         return None
     if run is not None and section.root is None:
         read_record(run)  # of a later clf, which may keep its splits in another way, it raises
-    dataset = load_run_dataset(
-        run, section, classifier.labels, scan_threads(resolved.settings.compute.workers), progress
-    )
+    workers = scan_threads(resolved.settings.compute.workers)
+    dataset = load_run_dataset(run, section, classifier.labels, workers, progress, classifier.data_fingerprint)
     for note in dataset.notes:
         say(note)
     return dataset

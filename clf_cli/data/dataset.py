@@ -12,7 +12,7 @@ from clf_cli.data.remarks import hint_for, listed
 from clf_cli.data.run_splits import read_splits, write_rows
 from clf_cli.data.samples import WHOLE, Finding, Listing, Sample
 from clf_cli.data.scan import FileFacts, Scan, scan_files
-from clf_cli.errors import DataError, UsageError
+from clf_cli.errors import DataError, ModelError, UsageError
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.labels import Labels
@@ -91,12 +91,18 @@ def survey_dataset(
 
 
 def load_run_dataset(
-    run: RunDir | None, section: DataSection, labels: Labels, workers: int = 1, progress: Progress = silent
+    run: RunDir | None,
+    section: DataSection,
+    labels: Labels,
+    workers: int = 1,
+    progress: Progress = silent,
+    fingerprint: str | None = None,
 ) -> Dataset:
-    """The images that a trained model is scored on; `labels` are the model's.
+    """The images that a trained model is scored on; `labels` are the model's, `fingerprint` that of its data.
 
-    Without `section.root`, or with the run's own, the run's splits.csv decides and its policies hold. Other data keep
-    their own splits, matched by name; without any they are used whole. Raises DataError, listing every problem.
+    Without `section.root`, or with the run's own, the run's splits.csv decides and its policies hold; so too where data
+    without splits get that fingerprint by them: the run's own, moved. Other data keep their own splits, matched by
+    name; without any they are used whole. Raises DataError, listing every problem.
     """
     trained_on = None if run is None else read_settings(run.settings).data
     if run is not None and trained_on is not None and _is_own(section.root, trained_on.root):
@@ -106,12 +112,14 @@ def load_run_dataset(
         policies = section
         listing = read_layout(_named(section))
         if not listing.splits:
+            split = None if run is None else _split_as(run, listing)
+            if split is not None and trained_on is not None:
+                moved = _of_model(split, _policies(trained_on, section), labels, workers, progress)
+                if moved.fingerprint == fingerprint:
+                    return accepted(moved)
             whole = tuple(replace(row, split=WHOLE) for row in listing.samples)
             listing = replace(listing, samples=whole)
-    draft = Draft(listing, _scan(listing, policies, workers, progress))
-    draft.check_images(policies)
-    draft.classes_of_model(labels, policies)
-    return accepted(_dataset(draft))
+    return accepted(_of_model(listing, policies, labels, workers, progress))
 
 
 def write_splits(path: Path, dataset: Dataset) -> None:
@@ -154,6 +162,13 @@ def _dataset(draft: Draft) -> Dataset:
     )
 
 
+def _of_model(listing: Listing, policies: DataSection, labels: Labels, workers: int, progress: Progress) -> Dataset:
+    draft = Draft(listing, _scan(listing, policies, workers, progress))
+    draft.check_images(policies)
+    draft.classes_of_model(labels, policies)
+    return _dataset(draft)
+
+
 def _scan(listing: Listing, section: DataSection, workers: int, progress: Progress, remember: bool = True) -> Scan:
     """Facts of every file that a row names. Raises DataError when not one of them can be read."""
     cache = scan_cache_file(listing.root) if section.scan_cache else None
@@ -187,6 +202,19 @@ def _is_own(named: Path | None, trained_on: Path | None) -> bool:
     if named is None:
         return True
     return trained_on is not None and named.expanduser().resolve() == trained_on.expanduser().resolve()
+
+
+def _split_as(run: RunDir, listing: Listing) -> Listing | None:
+    """`listing` with the run's splits; None where it does not have the run's paths and labels, all and alone."""
+    try:
+        samples, splits = read_splits(run.splits)
+    except ModelError:
+        return None
+    known = {(row.path, row.label): row.split for row in samples}
+    if known.keys() != {(row.path, row.label) for row in listing.samples}:
+        return None
+    rows = tuple(replace(row, split=known[row.path, row.label]) for row in listing.samples)
+    return replace(listing, samples=rows, splits=splits)
 
 
 def _policies(trained_on: DataSection, section: DataSection) -> DataSection:

@@ -11,7 +11,7 @@ from clf_cli.engine.onnx_check_result import Check, ComparedWith, GoldenParity, 
 from clf_cli.engine.onnx_gates import Gates, gates_of
 from clf_cli.engine.onnx_golden import TOLERANCES, Golden
 from clf_cli.engine.onnx_graph import graph_facts, graph_problems
-from clf_cli.engine.onnx_parity import ImagesParity, Parity, comparable, images_parity, in_order, parity
+from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, comparable, images_parity, in_order, parity
 from clf_cli.engine.onnx_provider import Placement
 from clf_cli.engine.onnx_score import slack, value_of
 from clf_cli.errors import ModelError
@@ -32,8 +32,8 @@ class Evidence:
     `answers` are the ONNX file's own predictions, by a consumer of its contract; `expected` the reference's of the same
     images, through the checkpoint's preprocessing, or without a reference the file's own through clf. `same_data` says
     that `answers` are of the images that the score in the contract was computed on. `inputs` (n, ...) are real images
-    as the file takes them, where there are any, and `wanted` (n, C) the rows of `expected` that are of the same images:
-    each batch size then answers for all of them. `golden_inputs` (N, ...) is what a consumer makes of the golden
+    as the file takes them, where there are any, and `probed` those of `expected` that are of the same images: each
+    batch size then answers for all of them. `golden_inputs` (N, ...) is what a consumer makes of the golden
     images. `refused` are the batch sizes that the file cannot answer for, None where nobody has tried.
     """
 
@@ -43,7 +43,7 @@ class Evidence:
     answers: Predictions | None = None
     same_data: bool = False
     inputs: InputArray | None = None
-    wanted: FloatArray | None = None
+    probed: Predictions | None = None
     golden_inputs: InputArray | None = None
     placement: Placement | None = None
     refused: tuple[tuple[int, str], ...] | None = None
@@ -122,28 +122,30 @@ def _compared_with(onnx: Classifier, evidence: Evidence, score: ScoreCheck | Non
     return compared
 
 
-def _check_batches(
-    onnx: Classifier, evidence: Evidence, gates: Gates, sizes: Sequence[int]
-) -> tuple[tuple[int, Parity], ...]:
+def _check_batches(onnx: Classifier, evidence: Evidence, gates: Gates, sizes: Sequence[int]) -> tuple[BatchParity, ...]:
     """Each batch size on the same images: all of them in full batches where they are of the data, else one batch."""
     inputs, wanted, order = _wanted(onnx, evidence, gates, max(sizes))
     found = []
     for size in sizes:
-        whole = evidence.wanted is not None and len(inputs) > size
+        whole = evidence.probed is not None and len(inputs) > size
         rows = np.arange(len(inputs) // size * size if whole else size) % len(inputs)
         batches = [onnx.logits(inputs[rows[start : start + size]]) for start in range(0, len(rows), size)]
-        found.append((size, parity(wanted[rows], in_order(np.concatenate(batches), onnx.labels, order))))
+        answers, images = in_order(np.concatenate(batches), onnx.labels, order), None
+        if evidence.probed is not None:
+            expected = replace(evidence.probed.at(rows), logits=wanted[rows])
+            images = images_parity(expected, replace(expected, logits=answers))
+        found.append(BatchParity(size, parity(wanted[rows], answers), images))
     return tuple(found)
 
 
 def _wanted(onnx: Classifier, evidence: Evidence, gates: Gates, largest: int) -> tuple[InputArray, FloatArray, Labels]:
     """Inputs (n, ...), and the answers for them in which order: of the reference, else golden, else one by one."""
     golden, reference, real = evidence.golden, evidence.reference, evidence.inputs
-    if evidence.wanted is not None and evidence.expected is not None and real is not None:
-        wanted = evidence.wanted
+    if evidence.probed is not None and real is not None:
+        wanted = evidence.probed.logits
         if reference is not None:
             wanted, _ = comparable(wanted, reference.output, wanted, onnx.output)
-        return real, wanted, evidence.expected.labels
+        return real, wanted, evidence.probed.labels
     if reference is None and golden is not None:
         return golden.inputs, golden.logits, golden.labels
     if real is None and golden is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from clf_cli.engine.onnx_check_result import Check, GoldenParity, OnnxCheckResult, ScoreCheck
 from clf_cli.engine.onnx_gates import Gates
 from clf_cli.engine.onnx_golden import Golden
-from clf_cli.engine.onnx_parity import ImagesParity, Parity
+from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, Parity
 from clf_cli.engine.onnx_provider import Placement
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.preprocess import Preprocess
@@ -34,7 +34,7 @@ def decided(result: OnnxCheckResult, first: Sequence[Check]) -> OnnxCheckResult:
             after.append(Check(f"golden {what}", tuple(_golden_reasons(what, found, golden.tolerance))))
     if score is not None:
         after.append(Check("score", tuple(_score_reasons(score))))
-    each = [Check(f"batch size {one[0]}", tuple(_batch_reasons([one], gates))) for one in result.batches]
+    each = [Check(f"batch size {one.size}", tuple(_batch_reasons([one], gates))) for one in result.batches]
     reasons = (*_told(checks), *_batch_reasons(result.batches, gates), *_told(after))
     return replace(result, checks=(*checks, *each, *after), reasons=reasons)
 
@@ -89,14 +89,17 @@ def _provider_reasons(placement: Placement) -> list[str]:
     return []
 
 
-def _batch_reasons(batches: Sequence[tuple[int, Parity]], gates: Gates) -> list[str]:
+def _batch_reasons(batches: Sequence[BatchParity], gates: Gates) -> list[str]:
     """Within the tolerance; where none is applied, with as few flips as the least agreement lets through."""
-    bad = [(size, found) for size, found in batches if not _batch_passes(found, gates)]
+    bad = [found for found in batches if not _batch_passes(found.parity, gates)]
     if not bad:
         return []
-    sizes, worst = ", ".join(str(size) for size, _ in bad), max(found.relative_difference for _, found in bad)
+    sizes, worst = (
+        ", ".join(str(one.size) for one in bad),
+        float(np.max([one.parity.relative_difference for one in bad])),
+    )
     if gates.tolerance is None and not np.isnan(worst):
-        flips = max(found.flips / found.images for _, found in bad)
+        flips = max(one.parity.flips / one.parity.images for one in bad)
         return [f"at batch size {sizes} up to {flips:.0%} of the images get another class"]
     return [f"at batch size {sizes} the logits differ by up to {_number(worst)}{_more_than(gates.tolerance)}"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from clf_cli.engine.onnx_gates import Gates
 from clf_cli.engine.onnx_graph import GraphFacts
-from clf_cli.engine.onnx_parity import ImagesParity, Parity
+from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, Parity
 from clf_cli.engine.onnx_provider import Placement
 from clf_cli.errors import CheckFailedError
 from clf_cli.values.report import DataRef, ModelRef, Report
@@ -63,7 +63,7 @@ class OnnxCheckResult:
     model: ModelRef
     compared_with: tuple[ComparedWith, ...]
     graph: GraphFacts
-    batches: tuple[tuple[int, Parity], ...]  # batch size, difference from the reference, the golden logits or batch 1
+    batches: tuple[BatchParity, ...]  # differences from the reference, the golden logits or batch 1
     gates: Gates
     images: ImagesParity | None = None
     golden: GoldenParity | None = None
@@ -96,7 +96,7 @@ class OnnxCheckResult:
             "gates": self.gates.to_json(),
             "graph": self.graph.to_json(),
             "provider": self.placement and self.placement.to_json(),
-            "batches": [{"size": size, **found.to_json()} for size, found in self.batches],
+            "batches": [found.to_json() for found in self.batches],
             "images": self.images and self.images.to_json(),
             "accuracy": self.accuracy,
             "golden": self.golden and asdict(self.golden),

@@ -118,7 +118,7 @@ def validate_onnx(
         expected=expected,
         same_data=onnx.score is not None and onnx.score.split == name and dataset.fingerprint == onnx.data_fingerprint,
         inputs=np.stack(inputs),
-        wanted=expected.logits[positions],
+        probed=expected.at(positions),
     )
     result = replace(check_onnx(candidate.tested, evidence, asked), data=dataset.ref(split))
     return _explained(result, candidate, evidence, dataset.root, workers)

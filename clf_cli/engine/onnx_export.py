@@ -68,7 +68,7 @@ class OnnxExportResult:
     @property
     def relative_difference(self) -> float:
         """The largest of any batch size; see onnx_parity.Parity."""
-        return max(found.relative_difference for _, found in self.check.batches)
+        return max(found.parity.relative_difference for found in self.check.batches)
 
     def to_result(self) -> dict[str, Any]:
         return {

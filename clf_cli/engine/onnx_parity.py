@@ -64,6 +64,20 @@ class ImagesParity:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class BatchParity:
+    """Two models on images of one batch size; `images` has accuracies and flips too, where the images have labels."""
+
+    size: int
+    parity: Parity
+    images: ImagesParity | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        scored = None if self.images is None else self.images.to_json()
+        more = {key: scored and scored[key] for key in ("reference_accuracy", "onnx_accuracy", "flips")}
+        return {"size": self.size, **self.parity.to_json(), **more}
+
+
 def parity(reference: FloatArray, candidate: FloatArray) -> Parity:
     """Both (N, C), N >= 1."""
     tied = ties(reference)

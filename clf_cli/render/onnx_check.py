@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
-from clf_cli.engine.onnx_parity import Flip, Parity
+from clf_cli.engine.onnx_parity import Flip, ImagesParity, Parity
 from clf_cli.render.junit import Case
 from clf_cli.render.onnx_fault import of_file
 from clf_cli.render.text import UNDEFINED, counted, label, percent
@@ -54,23 +54,26 @@ def cases(result: OnnxCheckResult) -> tuple[Case, ...]:
 def _comparisons(result: OnnxCheckResult) -> Table:
     grid = Table(title=basis(result), title_justify="left")
     grid.add_column("compared")
-    for name in ("images", "same class", "logits differ", "99 %", "relative", "probability"):
+    for name in ("images", "same class", "flips", "accuracy", "logits differ", "99 %", "relative", "probability"):
         grid.add_column(name, justify="right")
-    for size, found in result.batches:
-        grid.add_row(f"batch size {size}", *_cells(found))
+    for batch in result.batches:
+        grid.add_row(f"batch size {batch.size}", *_cells(batch.parity, batch.images))
     if result.golden is not None:
         grid.add_row("golden tensors", *_cells(result.golden.from_tensors))
         grid.add_row("golden images", *_cells(result.golden.from_images))
     if result.images is not None:
-        grid.add_row("images from their files", *_cells(result.images.parity))
+        grid.add_row("images from their files", *_cells(result.images.parity, result.images))
     return grid
 
 
-def _cells(found: Parity) -> tuple[str, ...]:
-    """The share of equal classes leaves ties out."""
+def _cells(found: Parity, images: ImagesParity | None = None) -> tuple[str, ...]:
+    """Ties are neither equal nor flips; two accuracies, the reference's first, where they differ."""
     logits = (found.logit_difference, found.logit_difference_p99, found.relative_difference)
     numbers = (*logits, found.probability_difference)
-    return f"{found.images:,}", percent(found.agreement), *(_small(number) for number in numbers)
+    shares = () if images is None else dict.fromkeys((images.reference_accuracy, images.onnx_accuracy))
+    accuracy = ", ".join(percent(share, 2) for share in shares) or UNDEFINED
+    counts = f"{found.images:,}", percent(found.agreement), f"{found.flips:,}", accuracy
+    return *counts, *(_small(number) for number in numbers)
 
 
 def _flips(flips: tuple[Flip, ...]) -> Table:

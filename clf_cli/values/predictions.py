@@ -39,6 +39,11 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def at(self, rows: IntArray) -> "Predictions":
+        """Those of the images at `rows` (n,), in that order; a row may stand there more than once."""
+        paths = tuple(self.paths[row] for row in rows)
+        return Predictions(paths, self.targets[rows], self.logits[rows], self.labels)
+
     @cached_property
     def predicted(self) -> IntArray:
         """(N,) index of the largest logit; the first of equal ones."""

@@ -438,6 +438,28 @@ def test_other_data_without_splits_are_used_whole(split_set, tmp_path):
         assert not found.has_splits
 
 
+def test_the_same_data_without_splits_in_another_folder_are_the_runs_own(tmp_path):
+    """Their content tells; data that lack an image, have one more or another have a fingerprint of their own."""
+    draw = Drawer(tmp_path / "flat")(*(f"{name}/{i}.png" for name in ("cat", "dog") for i in range(10)))
+    dataset, run = trained(tmp_path, draw.root)
+    draw.root.rename(tmp_path / "moved")
+
+    def found(root, fingerprint=dataset.fingerprint):
+        return load_run_dataset(run, DataSection(root=root), dataset.labels, fingerprint=fingerprint)
+
+    moved = found(tmp_path / "moved")
+    assert moved.fingerprint == dataset.fingerprint
+    assert [(s.path, s.split) for s in moved.samples] == [(s.path, s.split) for s in dataset.samples]
+    assert moved.split_name("val") == "val"
+    assert found(tmp_path / "moved", "sha256:another").split_name("val") == "all"
+    (tmp_path / "moved/cat/3.png").write_bytes((tmp_path / "moved/cat/4.png").read_bytes())
+    assert found(tmp_path / "moved").split_name("val") == "all"
+    (tmp_path / "moved/cat/3.png").unlink()
+    assert found(tmp_path / "moved").split_name("val") == "all"
+    run.splits.write_text("")
+    assert found(tmp_path / "moved").split_name("val") == "all"
+
+
 def test_a_model_outside_a_run_needs_data():
     with pytest.raises(UsageError):
         load_run_dataset(None, DataSection(), Labels(("a", "b")))

@@ -53,7 +53,7 @@ def test_a_sound_file(tmp_path):
     assert result.reasons == ()
     result.raise_if_failed(tmp_path)
     assert result.compared_with == ("checkpoint", "golden samples")
-    assert [size for size, _ in result.batches] == list(BATCH_SIZES) == [1, 2, 3, 7, 32]
+    assert [found.size for found in result.batches] == list(BATCH_SIZES) == [1, 2, 3, 7, 32]
     assert result.images.parity.images == 20
     assert result.images.flips == ()
     assert result.golden.from_images.relative_difference < 1e-5
@@ -150,12 +150,35 @@ def test_real_images_are_answered_for_in_full_batches_of_every_size(tmp_path):
     reference = linear().classifier()
     onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx"), threads=1)
     expected = predictions(reference)
-    evidence = Evidence(reference, None, expected, predictions(onnx), inputs=INPUTS, wanted=expected.logits)
+    evidence = Evidence(reference, None, expected, predictions(onnx), inputs=INPUTS, probed=expected)
     result = check_onnx(onnx, evidence, ValidateSection(batch_sizes=(1, 6, 20, 33)))
-    assert [(size, found.images) for size, found in result.batches] == [(1, 20), (6, 18), (20, 20), (33, 33)]
+    assert [(one.size, one.parity.images) for one in result.batches] == [(1, 20), (6, 18), (20, 20), (33, 33)]
     assert result.passed
-    swapped = replace(evidence, wanted=expected.logits[::-1])
+    swapped = replace(evidence, probed=replace(expected, logits=expected.logits[::-1]))
     assert not check_onnx(onnx, swapped, GATES).passed
+
+
+def test_each_batch_size_tells_accuracies_and_flips(tmp_path):
+    """As a count by hand has them; a file that answers otherwise in batches of 6 alone says so in that row alone."""
+    reference, whole = linear().classifier(), linear()(INPUTS)
+
+    def off_at_six(images):
+        return np.roll(linear()(images), 1, axis=1) if len(images) == 6 else linear()(images)
+
+    onnx = replace(onnx_classifier(write_onnx_file(tmp_path / "model.onnx"), threads=1), logits=off_at_six)
+    expected = predictions(reference)
+    evidence = Evidence(reference, None, expected, predictions(onnx), inputs=INPUTS, probed=expected)
+    four, six = check_onnx(onnx, evidence, ValidateSection(batch_sizes=(4, 6))).to_result()["batches"]
+    right = whole.argmax(axis=1) == TARGETS
+    assert (four["images"], list(four["flips"])) == (20, [])
+    assert four["reference_accuracy"] == four["onnx_accuracy"] == right.mean()
+    wrong = np.roll(whole, 1, axis=1).argmax(axis=1)
+    assert (six["images"], six["reference_accuracy"]) == (18, right[:18].mean())
+    assert six["onnx_accuracy"] == (wrong == TARGETS)[:18].mean() != six["reference_accuracy"]
+    assert [flip["path"] for flip in six["flips"]] == [f"val/{i}.png" for i in range(18)]
+    assert [flip["onnx"] for flip in six["flips"]] == [LABELS.names[index] for index in wrong[:18]]
+    golden_alone = check_onnx(onnx, Evidence(golden=golden()), GATES).to_result()["batches"][0]
+    assert (golden_alone["onnx_accuracy"], golden_alone["flips"]) == (None, None), "half of them are chosen wrong"
 
 
 class TestOtherKinds:
@@ -183,7 +206,7 @@ class TestOtherKinds:
             expected,
             Predictions(paths, TARGETS, onnx.logits(taken), LABELS),
             inputs=taken,
-            wanted=expected.logits,
+            probed=expected,
         )
         result = check_onnx(onnx, evidence, GATES)
         assert result.passed == (model.weights[0, 0] == linear().weights[0, 0]), result.reasons

@@ -63,7 +63,7 @@ def test_every_image_is_read_by_both(tmp_path, dataset):
     result = validate_onnx(candidate, linear(3).classifier(contract), (dataset, "val"), GATES)
     assert result.passed
     assert (result.data.split, result.data.images, result.images.parity.images) == ("val", 9, 9)
-    assert [(size, found.images) for size, found in result.batches] == [(1, 9), (2, 8), (3, 9), (7, 7), (32, 32)]
+    assert [(found.size, found.parity.images) for found in result.batches] == [(1, 9), (2, 8), (3, 9), (7, 7), (32, 32)]
     other = validate_onnx(candidate, linear(3, seed=1).classifier(contract), (dataset, "test"), GATES)
     assert not other.passed
     assert other.data.images == 6
@@ -86,7 +86,10 @@ def test_every_batch_size_answers_for_images_of_the_whole_split(tmp_path, datase
     assert np.array_equal(seen[2], seen[1][[0, 4, 8]])
     assert result.passed
     (found,) = result.batches
-    assert found[1].relative_difference < 1e-6
+    assert found.parity.relative_difference < 1e-6
+    truth = [sample.label for sample in dataset.split("val")]
+    right = [truth[row] == dataset.labels.names[linear(3)(seen[2])[at].argmax()] for at, row in enumerate((0, 4, 8))]
+    assert found.images.reference_accuracy == found.images.onnx_accuracy == np.mean(right)
 
 
 def consumed_wrongly(candidate):

@@ -72,8 +72,9 @@ def test_without_a_checkpoint_and_undefined(tmp_path):
     shown = text(alone)
     assert "not compared with a checkpoint, but with its own golden samples and score" in shown
     assert "no image files were compared" in shown
-    size, found = alone.batches[0]
-    assert "–" in text(replace(alone, batches=((size, replace(found, logit_difference=float("nan"))),)))
+    found = alone.batches[0]
+    undefined = replace(found, parity=replace(found.parity, logit_difference=float("nan")))
+    assert "–" in text(replace(alone, batches=(undefined,)))
 
 
 def test_cases_for_junit(tmp_path):
