@@ -28,6 +28,7 @@ DOORS = {
     "typer": ("cli/",),
     "lightning": ("training/",),
     "tensorboard": ("training/trackers/",),
+    "timm": ("models/timm_door.py",),
     "wandb": ("training/trackers/",),
     "mlflow": ("training/trackers/",),
     "matplotlib": ("render/",),

@@ -4,16 +4,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, cast
 
-import timm
 import torch
 from safetensors import SafetensorError
-from timm.layers.config import set_fused_attn, use_fused_attn
-from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import Tensor, nn
 
 from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.pretrained import fetch_pretrained
+from clf_cli.models.timm_door import PretrainedCfg, get_pretrained_cfg, set_fused_attn, timm, use_fused_attn
 from clf_cli.models.weights import Create, fill_from_file, head_keys
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import timm
 import torch
 
 from clf_cli.files import write_text
 from clf_cli.models.build import BUILD_ERRORS, architecture
 from clf_cli.models.catalog import SHIPPED, Entry, catalog_file, catalog_text
+from clf_cli.models.timm_door import timm
 
 _Build = tuple[str, int, tuple[int, ...] | None]  # what parameters depend on: architecture, classes, a fixed input size
 

@@ -7,12 +7,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import huggingface_hub
-import timm
 import torch
 from huggingface_hub import constants, errors
-from timm.models import PretrainedCfg
 
 from clf_cli.errors import ModelError, UsageError
+from clf_cli.models.timm_door import PretrainedCfg, timm
 
 CONNECT_SECONDS = 3.0
 _HUB_NAMES = ("model.safetensors", "pytorch_model.bin")  # in the order of preference

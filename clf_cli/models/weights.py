@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from timm.models import PretrainedCfg, adapt_input_conv
 from torch import Tensor, nn
 
 from clf_cli.errors import ModelError
+from clf_cli.models.timm_door import PretrainedCfg, adapt_input_conv
 from clf_cli.models.torch_files import is_safetensors, load_safetensors, load_torch, read_start
 
 Create = Callable[[dict[str, Any] | None], nn.Module]  # builds the network; an overlay of timm's entry names weights
