@@ -1,14 +1,20 @@
 """Fixtures of the whole suite: images drawn in code, one real CPU training, no network, no CLF_* variables."""
 
 import os
+import sys
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch: two threads on two busy cores are ten times slower
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.pop("CI", None)  # the program hides its bar there
+if sys.dont_write_bytecode:  # a container's habit: each child that imports torch would compile for 6 s what it imports
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    sys.dont_write_bytecode = False
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
