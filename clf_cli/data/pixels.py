@@ -23,8 +23,13 @@ class PixelFacts:
     std: tuple[float, float, float]
     low: float  # 1st percentile of the darkest channel
     high: float  # 99th percentile of the brightest channel
-    detail: float  # share of the variance that is lost when each 1/16 of the sides becomes one pixel; 0 to 1
+    detail: float  # variance below 1/32 of the sides over that between 1/32 and 1/16: 1/3 for a smooth gradient
     hash: str  # 64 bits, hex: signs of the 8 x 8 lowest frequencies of the thumbnail against their median
+
+
+def thumbnail(image: Image.Image) -> Image.Image:
+    """SIDE x SIDE, of an RGB image; its aspect ratio is lost."""
+    return image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1)
 
 
 class Collected:
@@ -37,7 +42,7 @@ class Collected:
     def add(self, image: Image.Image) -> None:
         """Takes an RGB image."""
         self._histograms.append(_PACKED.pack(*image.histogram()))
-        self._thumbnails.append(image.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1).tobytes())
+        self._thumbnails.append(thumbnail(image).tobytes())
 
     def facts(self) -> list[PixelFacts]:
         """One for each image, in the order in which they were added."""
@@ -53,15 +58,25 @@ class Collected:
         high = (below < 0.99 * moments[..., :1]).sum(axis=2).max(axis=1).tolist()
         halves = small[:, ::2] + small[:, 1::2]
         coarse = (halves[:, :, ::2] + halves[:, :, 1::2]).reshape(len(small), -1, 3) / 4
-        spread = coarse - mean[:, None].astype(np.float32)
-        kept = np.einsum("nij,nij->n", spread, spread) / len(coarse[0]) / np.maximum(variance.sum(axis=1), 1e-9)
-        detail = (1 - np.minimum(kept, 1)).round(4).tolist()
+        detail = _detail(small, coarse, mean.astype(np.float32), variance).round(3).tolist()
         hashes = perceptual_hashes(small @ _LUMA)
         means, stds = mean.round(2).tolist(), np.sqrt(variance).round(2).tolist()
         return [
             PixelFacts(tuple(mean), tuple(std), float(dark), float(bright), fine, text)
             for mean, std, dark, bright, fine, text in zip(means, stds, low, high, detail, hashes, strict=True)
         ]
+
+
+def _detail(small: Floats, coarse: Floats, mean: Floats, variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(N,) of the thumbnails `small`, of `coarse`, their means over 2 x 2 pixels, and the moments of the images."""
+    kept = [_power(pixels.reshape(len(small), -1, 3) - mean[:, None]) for pixels in (small, coarse)]
+    fine, middle = variance.sum(axis=1) - kept[0], kept[0] - kept[1]
+    return np.clip(fine / np.maximum(middle, 1e-3), 0, 99)
+
+
+def _power(spread: Floats) -> Floats:
+    """(N, P, 3) -> (N,): the variance, summed over the channels."""
+    return np.asarray(np.einsum("nij,nij->n", spread, spread) / spread.shape[1], dtype=np.float32)
 
 
 def _cosines() -> Floats:
