@@ -10,8 +10,9 @@ from clf_cli.data.draft import Draft
 from clf_cli.data.layout import read_layout
 from clf_cli.data.remarks import hint_for, listed
 from clf_cli.data.run_splits import read_splits, write_rows
-from clf_cli.data.samples import WHOLE, Finding, Listing, Sample
+from clf_cli.data.samples import WHOLE, Finding, Listing, Sample, refused
 from clf_cli.data.scan import FileFacts, Scan, scan_files
+from clf_cli.data.written_manifests import folder_of_manifest
 from clf_cli.errors import DataError, ModelError, UsageError
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.sections import DataSection
@@ -79,15 +80,19 @@ def survey_dataset(
     section: DataSection, seed: int, workers: int = 1, progress: Progress = silent, remember: bool = True
 ) -> Dataset:
     """As `load_dataset`, but problems stay in `findings`; raises only where there is no image that can be read."""
-    listing = read_layout(_named(section))
-    scan = _scan(listing, section, workers, progress, remember)
-    draft = Draft(listing, scan)
+    draft = read_draft(section, workers, progress, remember)
     draft.check_images(section)
     draft.assign(section, seed)
     draft.classes_of_train(section)
     if section.subset < 1:
         draft.take_subset(section.subset, seed)
     return _dataset(draft)
+
+
+def read_draft(section: DataSection, workers: int = 1, progress: Progress = silent, remember: bool = True) -> Draft:
+    """Every row and the facts of its file, before any check; raises as `survey_dataset` does."""
+    listing = read_layout(_named(section))
+    return Draft(listing, _scan(listing, section, workers, progress, remember))
 
 
 def load_run_dataset(
@@ -142,7 +147,7 @@ def accepted(dataset: Dataset) -> Dataset:
 def folder_of(data: Path) -> Path:
     """The resolved folder that the paths of `data`, a folder or a manifest, are relative to."""
     resolved = data.expanduser().resolve()
-    return resolved.parent if resolved.is_file() else resolved
+    return folder_of_manifest(resolved) if resolved.is_file() else resolved
 
 
 def _dataset(draft: Draft) -> Dataset:
@@ -180,7 +185,7 @@ def _scan(listing: Listing, section: DataSection, workers: int, progress: Progre
 
 
 def _refuse(root: Path, findings: Sequence[Finding]) -> None:
-    errors = [finding for finding in findings if finding.severity == "error"]
+    errors = refused(findings)
     if errors:
         raise DataError(listed(root, errors), hint_for(errors))
 

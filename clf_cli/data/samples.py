@@ -1,6 +1,7 @@
 """What a data set is made of before any file is opened: labelled rows, and what was odd about them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from clf_cli.data.codes import CODES, Category, Severity
 SPLITS = ("train", "val", "test")
 ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 WHOLE = "all"  # the split of data that bring none and are scored whole
+_LINE = re.compile(r"(.+\.(?:jsonl|csv)):([1-9][0-9]*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,17 @@ class Listing:
     splits: tuple[str, ...]  # that the data bring, in the order of SPLITS; empty when they bring none
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def refused(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those that training stops at; the gate of clf inspect-dataset fails on the same, unless it is told otherwise."""
+    return tuple(finding for finding in findings if finding.severity == "error")
+
+
+def manifest_line(place: str) -> tuple[str, int] | None:
+    """Manifest and line of such a place; None for files and folders."""
+    found = _LINE.fullmatch(place)
+    return (found[1], int(found[2])) if found else None
 
 
 def printable(text: str) -> str:
