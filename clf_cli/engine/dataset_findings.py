@@ -4,6 +4,7 @@ from collections import Counter
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import Finding
+from clf_cli.engine.near_findings import near_findings
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.values.labels import shown
 from clf_cli.values.progress import Progress, silent
@@ -16,7 +17,11 @@ def all_findings(
     dataset: Dataset, section: InspectSection, threads: int = 1, progress: Progress = silent
 ) -> tuple[Finding, ...]:
     """What `dataset` carries, then what only an inspection looks for; each group in a fixed order."""
-    return (*dataset.findings, *balance_findings(dataset))
+    return (
+        *dataset.findings,
+        *near_findings(dataset, section, threads, progress),
+        *balance_findings(dataset),
+    )
 
 
 def balance_findings(dataset: Dataset) -> tuple[Finding, ...]:
