@@ -8,6 +8,7 @@ from clf_cli.data.images import SUFFIXES
 from clf_cli.data.manifests import Manifest, read_manifest
 from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample
 from clf_cli.data.walk import MANIFEST_SUFFIXES, Tree, entries, is_litter, walk
+from clf_cli.data.written_manifests import read_header
 from clf_cli.errors import DataError
 
 LAYOUTS = (
@@ -32,8 +33,8 @@ class _Draft:
         self.findings += tree.findings
         return tree
 
-    def manifest(self, path: Path, split: str | None) -> None:
-        samples, findings = read_manifest(Manifest(self.root, path, split))
+    def manifest(self, path: Path, split: str | None, rooted: bool = False) -> None:
+        samples, findings = read_manifest(Manifest(self.root, path, split, rooted))
         self.samples += samples
         self.findings += findings
 
@@ -65,8 +66,9 @@ def read_layout(data: Path) -> Listing:
 def _manifest_file(path: Path) -> Listing:
     if path.suffix.lower() not in MANIFEST_SUFFIXES:
         raise DataError(f"{path} is no manifest: its name ends in neither .jsonl nor .csv.", LAYOUTS)
-    draft = _Draft(path.parent)
-    draft.manifest(path, None)
+    header = read_header(path) if path.suffix.lower() == ".jsonl" else None
+    draft = _Draft(header.root if header else path.parent)
+    draft.manifest(path, None, rooted=header is not None)
     _splits_of_rows(draft)
     return draft.done()
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clf_cli.data.samples import ALIASES, Finding, Sample, printable
+from clf_cli.data.written_manifests import is_header
 
 _BOM = b"\xef\xbb\xbf"
 _IMAGE_KEYS = ("image", "path")
@@ -33,10 +34,15 @@ class Manifest:
     root: Path  # resolved
     path: Path
     split: str | None
+    rooted: bool = False  # its first line names the root, and its paths start there, not at its own folder
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(self.root).as_posix()
+        return os.path.relpath(self.path, self.root).replace(os.sep, "/")
+
+    @property
+    def folder(self) -> Path:
+        return self.root if self.rooted else self.path.parent
 
 
 def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
@@ -48,8 +54,13 @@ def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
     except OSError as error:
         return [], [Finding.of("CLF205", manifest.name, f"cannot be read: {error.strerror}")]
     rows = _csv_rows(data) if manifest.path.suffix.lower() == ".csv" else _json_rows(data)
+    name = manifest.name
     for line, row in rows:
-        where = f"{manifest.name}:{line}"
+        where = f"{name}:{line}"
+        if line == 1 and is_header(row):
+            if manifest.rooted:
+                continue
+            return [], [Finding.of("CLF204", where, "names the folder of its rows: name this manifest itself as data")]
         try:
             if isinstance(row, RowError):
                 raise row
@@ -121,7 +132,7 @@ def _path(manifest: Manifest, row: Mapping[str, Any]) -> str:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise RowError(f"the image's path is {_described(text)}")
     _check_unicode(text, "path")
-    joined = Path(os.path.normpath(manifest.path.parent / text))
+    joined = Path(os.path.normpath(manifest.folder / text))
     if not joined.is_relative_to(manifest.root):
         raise RowError(f"{printable(text)} leaves the data folder", "CLF111")
     name = PurePosixPath(joined.relative_to(manifest.root).as_posix())
