@@ -36,16 +36,40 @@ def balance_findings(dataset: Dataset) -> tuple[Finding, ...]:
             for label in dataset.labels
             if not counts[split, label]
         ]
-    train = {label: counts["train", label] for label in dataset.labels if counts["train", label]}
-    for label, count in train.items():
-        if count < FEW:
-            reason = f'class "{shown(label)}" has {count} train image{"" if count == 1 else "s"}'
-            findings.append(Finding.of("CLF506", "", reason, count=count))
-    if train and max(train.values()) > IMBALANCED * min(train.values()):
-        largest, smallest = max(train, key=lambda name: train[name]), min(train, key=lambda name: train[name])
-        reason = (
-            f'"{shown(largest)}" has {train[largest]} train images, "{shown(smallest)}" {train[smallest]}: '
-            f"{train[largest] / train[smallest]:.1f} times as many"
-        )
-        findings.append(Finding.of("CLF507", "", reason))
+    findings += [*few_images(dataset), *imbalance(dataset)]
     return tuple(findings)
+
+
+def few_images(dataset: Dataset, least: int | None = None) -> list[Finding]:
+    """Classes with few train images; with fewer than `least`, which is an error."""
+    findings = []
+    for label, count in _train_counts(dataset).items():
+        reason = f'class "{shown(label)}" has {count} train image{"" if count == 1 else "s"}'
+        if least is not None and count < least:
+            findings.append(Finding.of("CLF506", "", f"{reason}, fewer than {least}", severity="error", count=count))
+        elif count < FEW:
+            findings.append(Finding.of("CLF506", "", reason, count=count))
+    return findings
+
+
+def imbalance(dataset: Dataset, most: float | None = None) -> list[Finding]:
+    """Whether train's largest class is many times its smallest one; more than `most` times is an error."""
+    train = _train_counts(dataset)
+    largest, smallest = max(train.values(), default=0), min(train.values(), default=0)
+    crossed = most is not None and largest > most * smallest
+    if not crossed and largest <= IMBALANCED * smallest:
+        return []
+    names = {count: shown(label) for label, count in reversed(train.items())}
+    reason = (
+        f'"{names[largest]}" has {largest} train images, "{names[smallest]}" {smallest}: '
+        f"{largest / smallest:.1f} times as many"
+    )
+    if crossed:
+        return [Finding.of("CLF507", "", f"{reason}, more than {most:g}", severity="error")]
+    return [Finding.of("CLF507", "", reason)]
+
+
+def _train_counts(dataset: Dataset) -> dict[str, int]:
+    """Images of each class that has any, in label order."""
+    counts = Counter(sample.label for sample in dataset.split("train"))
+    return {label: counts[label] for label in dataset.labels if counts[label]}

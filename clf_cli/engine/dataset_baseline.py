@@ -1,0 +1,90 @@
+"""Accepted findings, one on a line of a file: a gate fails on new ones alone, and a diff shows what was accepted."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clf_cli.data.codes import CODES
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.samples import Finding, manifest_line
+from clf_cli.errors import UsageError
+from clf_cli.files import write_text
+
+BASELINE = "clf-baseline.json"  # in the current folder, unless another is named
+VERSION = 1
+_HINT = "Name another with --baseline, or write it anew with --update-baseline."
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """One accepted thing: a code at a place, or, where a finding is about the whole set, a code and its sentence.
+
+    A row of a manifest is known by its image, so that lines may move. A file that is renamed is another place.
+    """
+
+    code: str
+    place: str = ""
+    reason: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {"code": self.code} | ({"place": self.place} if self.place else {"reason": self.reason})
+
+
+class Identity:
+    """Which entries a finding stands for, in one data set."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        rows = (*dataset.samples, *dataset.left_out)
+        self._images: Mapping[str, str] = {row.source: row.path for row in rows if manifest_line(row.source)}
+
+    def entries(self, finding: Finding) -> tuple[Entry, ...]:
+        """One for each of the finding's places, in their order."""
+        if not finding.places:
+            return (Entry(finding.code, reason=finding.reason),)
+        return tuple(Entry(finding.code, self._images.get(place, place)) for place in finding.places)
+
+
+def read_baseline(path: Path) -> frozenset[Entry]:
+    """Raises UsageError (exit 2) naming the file, where it is none or cannot be read."""
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(f"There is no baseline {path}.", "--update-baseline writes it.") from None
+    except OSError as error:
+        raise UsageError(f"The baseline {path} cannot be read: {error.strerror}.", _HINT) from error
+    except (ValueError, RecursionError):
+        raise UsageError(f"The baseline {path} is not JSON.", _HINT) from None
+    if not isinstance(document, dict) or document.get("kind") != "baseline":
+        raise UsageError(f"{path} is no baseline of clf.", _HINT)
+    if document.get("schema_version") != VERSION:
+        raise UsageError(f"The baseline {path} is of another version of clf.", _HINT)
+    entries = document.get("accepted")
+    if not isinstance(entries, list):
+        raise UsageError(f'The baseline {path} has no list "accepted".', _HINT)
+    return frozenset(_entry(path, number, entry) for number, entry in enumerate(entries, start=1))
+
+
+def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
+    """In the order of codes and places. Raises RunError (exit 6) naming the file."""
+    lines = ",\n".join(f"    {_line(entry)}" for entry in sorted(entries))
+    accepted = f"[\n{lines}\n  ]" if lines else "[]"
+    write_text(path, f'{{\n  "schema_version": {VERSION},\n  "kind": "baseline",\n  "accepted": {accepted}\n}}\n')
+
+
+def _line(entry: Entry) -> str:
+    """Readable letters, but for names that are not valid Unicode: no file may hold them."""
+    text = json.dumps(entry.to_json(), ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(entry.to_json())
+
+
+def _entry(path: Path, number: int, entry: Any) -> Entry:
+    if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
+        raise UsageError(f"Entry {number} of the baseline {path} is no object of strings.", _HINT)
+    code, about = entry.get("code"), entry.keys() - {"code"}
+    if code not in CODES:
+        raise UsageError(f"Entry {number} of the baseline {path} has no known code: {json.dumps(code)}.", _HINT)
+    if about not in ({"place"}, {"reason"}):
+        raise UsageError(f'Entry {number} of the baseline {path} needs either "place" or "reason".', _HINT)
+    return Entry(**entry)
