@@ -29,6 +29,11 @@ def with_metadata(dataset: Dataset, data: Path) -> tuple[Dataset, int]:
     return replace(dataset, samples=samples), lost
 
 
+def keys_and_values(row: Sample) -> Iterator[tuple[str, Any]]:
+    """Every key of a row but image, label and split, dotted where it lies inside another, with its value."""
+    return _leaves(_keys_of(row))
+
+
 def values_of(samples: Iterable[Sample], key: str) -> tuple[Any, ...]:
     """(N,) what each row has under a dotted key: text, a number, a boolean, a list; None where it has none."""
     return tuple(dict(_leaves(_keys_of(row))).get(key) for row in samples)

@@ -100,7 +100,8 @@ def describe(start: Start, network: nn.Module, watcher: Watcher) -> None:
     if start.settings.callbacks.dataset_stats:
         from clf_cli.render.dataset import table as dataset_table
 
-        report = dataset_report(start.dataset, start.settings.inspect, scan_threads(start.settings.compute.workers))
+        threads = scan_threads(start.settings.compute.workers)
+        report = dataset_report(start.dataset, start.settings.inspect, threads, preprocess=start.preprocess)
         write_json(start.run.report(report.kind), report.to_json())
         assert isinstance(report.result, DatasetResult)
         watcher.show(dataset_table(report.result))

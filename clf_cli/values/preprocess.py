@@ -63,18 +63,27 @@ class Preprocess:
 def resize(image: Image.Image, preprocess: Preprocess) -> npt.NDArray[np.uint8]:
     """Pixels (H, W, 3), uint8, RGB, of an RGB image. Pillow's resize is antialiased."""
     target = (preprocess.width, preprocess.height)
-    kernel = _KERNELS[preprocess.interpolation]
+    scaled = scaled_size(image.size, preprocess)
+    resized = _scaled(image, scaled, _KERNELS[preprocess.interpolation])
     if preprocess.resize_mode == "letterbox":
-        return np.asarray(_letterbox(image, target, kernel, preprocess.background))
-    scaled = (round(target[0] / preprocess.crop_share), round(target[1] / preprocess.crop_share))
-    if preprocess.resize_mode == "crop":
-        scale = max(scaled[0] / image.width, scaled[1] / image.height)
-        scaled = (max(target[0], round(image.width * scale)), max(target[1], round(image.height * scale)))
-    resized = _scaled(image, scaled, kernel)
+        return np.asarray(_letterboxed(resized, target, preprocess.background))
     left, top = (scaled[0] - target[0]) // 2, (scaled[1] - target[1]) // 2
     if scaled != target:
         resized = resized.crop((left, top, left + target[0], top + target[1]))
     return np.asarray(resized)
+
+
+def scaled_size(size: tuple[int, int], preprocess: Preprocess) -> tuple[int, int]:
+    """Width and height to which an image of this width and height is resized, before it is cut or fitted with bars."""
+    target = (preprocess.width, preprocess.height)
+    if preprocess.resize_mode == "letterbox":
+        scale = min(target[0] / size[0], target[1] / size[1])
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    scaled = (round(target[0] / preprocess.crop_share), round(target[1] / preprocess.crop_share))
+    if preprocess.resize_mode == "squash":
+        return scaled
+    scale = max(scaled[0] / size[0], scaled[1] / size[1])
+    return max(target[0], round(size[0] * scale)), max(target[1], round(size[1] * scale))
 
 
 def normalize(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDArray[np.float32]:
@@ -113,12 +122,7 @@ def _scaled(image: Image.Image, size: tuple[int, int], kernel: Image.Resampling)
     return image.resize((size[0], image.height), kernel).resize(size, kernel)
 
 
-def _letterbox(
-    image: Image.Image, target: tuple[int, int], kernel: Image.Resampling, background: tuple[int, int, int]
-) -> Image.Image:
-    scale = min(target[0] / image.width, target[1] / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+def _letterboxed(resized: Image.Image, target: tuple[int, int], background: tuple[int, int, int]) -> Image.Image:
     canvas = Image.new("RGB", target, background)
-    resized = _scaled(image, size, kernel)
-    canvas.paste(resized, ((target[0] - size[0]) // 2, (target[1] - size[1]) // 2))
+    canvas.paste(resized, ((target[0] - resized.width) // 2, (target[1] - resized.height) // 2))
     return canvas

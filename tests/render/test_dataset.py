@@ -6,16 +6,29 @@ import numpy as np
 from rich.console import Console
 
 from clf_cli.data.samples import Finding
-from clf_cli.engine.dataset import DatasetResult, Spread
+from clf_cli.engine.crop_loss import crop_loss
+from clf_cli.engine.dataset import USUAL_INPUT, DatasetResult, Spread
+from clf_cli.engine.pixel_statistics import PixelStatistics
+from clf_cli.engine.size_counts import SizeCount
 from clf_cli.render.dataset import CLASSES_SHOWN, FINDINGS_SHOWN, header, rows, table
 from clf_cli.values.labels import Labels
 
 
-def result(names=("", "00", "[bold]x"), counts=((3, 1), (1, 0), (6, 2)), findings=(), skipped=(0, 0)) -> DatasetResult:
-    spread = Spread(3, 4.5, 6)
+def result(
+    names=("", "00", "[bold]x"), counts=((3, 1), (1, 0), (6, 2)), findings=(), skipped=(0, 0), metadata=(),
+    preprocess=USUAL_INPUT,
+) -> DatasetResult:  # fmt: skip
+    spread, labels = Spread(3, 4.5, 6), Labels(tuple(names))
+    rows = [name for name, of_splits in zip(names, counts, strict=True) for _ in range(sum(of_splits))]
+    sizes = [(100, 50 if name else 100) for name in rows]
+    pixels = PixelStatistics(13, (0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
     return DatasetResult(
-        Labels(tuple(names)), ("train", "val"), np.array(counts), skipped, spread, spread, 2_500_000, {"JPEG": 13},
-        {"RGB": 12, "L": 1}, 2, 1, tuple(findings),
+        labels=labels, splits=("train", "val"), counts=np.array(counts), skipped=skipped, width=spread, height=spread,
+        aspect=Spread(1, 2, 2), sizes=(SizeCount(100, 50, (7, 2)), SizeCount(100, 100, (3, 1))),
+        total_bytes=2_500_000, formats={"JPEG": 13}, modes={"RGB": 12, "L": 1}, rotated=2, duplicates=1,
+        pixels=pixels, split_pixels=(pixels, pixels), metadata=metadata,
+        crop=crop_loss(labels, rows, sizes, preprocess),
+        findings=tuple(findings),
     )  # fmt: skip
 
 
