@@ -38,7 +38,7 @@ from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.engine.onnx_quiet import quiet
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.compute import Compute
-from clf_cli.models.network import load_network
+from clf_cli.models.network import checkpoint_classifier, load_network
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.onnx_files import files_beside
 
@@ -84,7 +84,12 @@ def rung(checkpoint: Checkpoint, path: Path) -> Callable[[], object]:
 
 def clf(checkpoint: Checkpoint, path: Path, dataset: Dataset) -> Callable[[], object]:
     plan = ExportPlan(COMPUTE, images=ExportImages(dataset))
-    return lambda: export_checkpoint(read_checkpoint(checkpoint.path), files_beside(path), plan)
+
+    def export() -> None:
+        fresh = read_checkpoint(checkpoint.path)
+        export_checkpoint(fresh, checkpoint_classifier(fresh, compute=COMPUTE), files_beside(path), plan)
+
+    return export
 
 
 def spent() -> tuple[float, float]:

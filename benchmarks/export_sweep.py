@@ -244,7 +244,7 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     reference = network_classifier(checkpoint.path)
     contract, model = contract_of(checkpoint, reference.weights), folder / "model.onnx"
     judge = SmallJudge(reference, ExportImages(), threads=1)
-    climbed = climb(checkpoint, None, contract, judge, ExportSection(), model)
+    climbed = climb(checkpoint, contract, judge, ExportSection(), model)
     logits = onnx_classifier(model, threads=1).logits
     compared = [parity(reference.logits(inputs[:size]), logits(inputs[:size])) for size in BATCHES]
     worst = max(one.relative_difference for one in compared)

@@ -16,7 +16,7 @@ from clf_cli.engine.onnx_quantize import candidates
 from clf_cli.errors import ExportError
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.compute import Compute
-from clf_cli.models.network import network_classifier
+from clf_cli.models.network import checkpoint_classifier
 from clf_cli.settings.onnx_sections import ExportSection, VariantSection
 from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.progress import Progress, silent
@@ -55,7 +55,7 @@ def torch_form(checkpoint: Checkpoint, compute: Compute) -> Form:
     weights, _ = checkpoint.weights()
 
     def opened(threads: int) -> Answer:
-        return network_classifier(checkpoint.path, compute=replace(compute, device="cpu", threads=threads)).logits
+        return checkpoint_classifier(checkpoint, compute=replace(compute, device="cpu", threads=threads)).logits
 
     return Form(
         name="torch fp32",
@@ -100,9 +100,9 @@ def _made(
     section = ExportSection()
     if precision == "fp32":
         plain = folder / "model.onnx"
-        reference = network_classifier(checkpoint.path, compute=compute)
+        reference = checkpoint_classifier(checkpoint, compute=compute)
         judge = Judge(reference, ExportImages(), compute.threads)
-        climb(checkpoint, None, contract_of(checkpoint, reference.weights), judge, section, plain)
+        climb(checkpoint, contract_of(checkpoint, reference.weights), judge, section, plain)
         return plain
     plain = folder / found["fp32"].name  # candidates lie beside what they are made of
     if not plain.exists():

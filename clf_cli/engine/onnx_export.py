@@ -23,12 +23,11 @@ from clf_cli.errors import DataError, ExportError, first_line
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
-from clf_cli.models.network import network_classifier
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.onnx_sections import ValidateSection, VariantSection
 from clf_cli.settings.sections import TrainSection
 from clf_cli.values.contract import Contract, Score, labels_mapping
-from clf_cli.values.onnx_files import OnnxFiles, files_beside
+from clf_cli.values.onnx_files import OnnxFiles
 from clf_cli.values.progress import Progress, silent
 from clf_cli.values.report import ModelRef, Report, Weights
 from clf_cli.values.run_dir import RunDir, run_of
@@ -87,11 +86,6 @@ class OnnxExportResult:
         }
 
 
-def export_run(checkpoint: Checkpoint, run: RunDir, plan: ExportPlan, progress: Progress = silent) -> OnnxExportResult:
-    """What training does at its end: the weights that scored, to the run's export/model.onnx."""
-    return export_checkpoint(checkpoint, files_beside(run.onnx), plan, progress)
-
-
 def export_target(
     checkpoint: Checkpoint, ema: bool | None, asked: Path | None, variant: VariantSection | None = None
 ) -> OnnxFiles:
@@ -117,23 +111,23 @@ def export_target(
 
 
 def export_checkpoint(
-    checkpoint: Checkpoint, files: OnnxFiles, plan: ExportPlan, progress: Progress = silent
+    checkpoint: Checkpoint, reference: Classifier, files: OnnxFiles, plan: ExportPlan, progress: Progress = silent
 ) -> OnnxExportResult:
     """Writes the ONNX file, labels mapping, golden samples and validation report; made and checked aside first.
 
-    The checkpoint is only read. Raises ExportError (exit 5) when no file can be made that answers and scores like it,
-    DataError (exit 3) where images are needed and cannot be read, RunError (exit 6) when the place cannot be written;
-    then nothing is published and old files stay as they are.
+    `reference` is `checkpoint`, opened: its weights are exported. The checkpoint is only read. Raises ExportError (exit
+    5) when no file can be made that answers and scores like it, DataError (exit 3) where images are needed and cannot
+    be read, RunError (exit 6) when the place cannot be written; then nothing is published and old files stay as they
+    are.
     """
     require_images(plan.variant, plan.images)
-    reference = network_classifier(checkpoint.path, plan.ema, plan.compute)
     contract = contract_of(checkpoint, reference.weights)
     why = _why_unproved(contract, plan)
     judge = Judge(reference, plan.images, plan.compute.threads)
     with temporary_folder(files.model) as folder:
         draft = inside(folder, files)
         try:
-            climbed = climb(checkpoint, plan.ema, contract, judge, plan.export, draft.model)
+            climbed = climb(checkpoint, contract, judge, plan.export, draft.model)
             rescored, lost = _rescored(draft.model, reference, checkpoint, plan, progress)
             varied = vary(draft.model, contract, climbed.made, plan, rescored, progress)
             contract = _contract(varied, contract)

@@ -44,10 +44,8 @@ def rungs(opset: int) -> tuple[Exporter, ...]:
     return ("torchscript",) if opset <= OLDEST else RUNGS
 
 
-def climb(
-    checkpoint: Checkpoint, ema: bool | None, contract: Contract, judge: Judge, section: ExportSection, model: Path
-) -> Climbed:
-    """Writes `model`, with `contract` inside, in a folder of its own.
+def climb(checkpoint: Checkpoint, contract: Contract, judge: Judge, section: ExportSection, model: Path) -> Climbed:
+    """Writes `model` of the weights that `contract` names, with it inside, in a folder of its own.
 
     Raises UsageError (exit 2) for an opset that cannot be written here, ExportError (exit 5) when no way gives a file
     that agrees, RunError (exit 6) where the disk is full.
@@ -57,7 +55,7 @@ def climb(
     for exporter in rungs(section.opset):
         made = Made(exporter, section.opset)
         try:
-            _write(checkpoint, Request(checkpoint.path, ema, contract, made, model), section)
+            _write(checkpoint, Request(checkpoint.path, contract, made, model), section)
             check = _passed(judge, model, section)
         except ExportError as error:
             fallen.append(Fallen(exporter, error.message))

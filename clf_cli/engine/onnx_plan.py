@@ -40,13 +40,12 @@ class ExportImages:
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """How a checkpoint becomes a file. `ema` chooses its weights; None takes those that scored."""
+    """How a checkpoint becomes a file."""
 
     compute: Compute
     export: ExportSection = field(default_factory=ExportSection)
     variant: VariantSection = field(default_factory=VariantSection)
     images: ExportImages = field(default_factory=ExportImages)
-    ema: bool | None = None
 
 
 def inputs_of(dataset: Dataset, samples: Sequence[Sample], preprocess: Preprocess) -> InputArray | None:

@@ -24,10 +24,9 @@ CHILD = python_module("clf_cli.engine.onnx_rung")
 
 @dataclass(frozen=True)
 class Request:
-    """The weights to export, what to write beside them, with which tool, and where."""
+    """The checkpoint, which of its weights and what to write beside them, with which tool, and where."""
 
     checkpoint: Path
-    ema: bool | None
     contract: Contract
     made: Made
     model: Path
@@ -35,7 +34,6 @@ class Request:
     def to_json(self) -> dict[str, Any]:
         return {
             "checkpoint": str(self.checkpoint),
-            "ema": self.ema,
             "contract": self.contract.to_json(),
             "made": self.made.to_json(),
             "model": str(self.model),
@@ -45,7 +43,6 @@ class Request:
     def from_json(cls, data: Any) -> "Request":
         return cls(
             checkpoint=Path(data["checkpoint"]),
-            ema=data["ema"],
             contract=Contract.from_json(data["contract"]),
             made=Made(**data["made"]),
             model=Path(data["model"]),
@@ -55,7 +52,7 @@ class Request:
 def write_here(checkpoint: Checkpoint, request: Request) -> None:
     """Writes the file in this process, and leaves its random state as it was. Raises what `write_onnx` raises."""
     with torch.random.fork_rng(devices=[]):  # a network is built with random weights
-        network, _ = load_network(checkpoint, request.ema, fused_attention=False)
+        network, _ = load_network(checkpoint, request.contract.weights == "ema", fused_attention=False)
         write_onnx(network, request.contract, request.made, request.model)
 
 

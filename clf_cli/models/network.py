@@ -41,8 +41,15 @@ def load_network(
 
 
 def network_classifier(path: Path, ema: bool | None = None, compute: Compute | None = None) -> Classifier:
-    """A checkpoint, opened. Without `compute` on the CPU, in the memory layout that it was trained in."""
-    checkpoint = read_checkpoint(path)
+    """As `checkpoint_classifier`, of a file."""
+    return checkpoint_classifier(read_checkpoint(path), ema, compute)
+
+
+def checkpoint_classifier(
+    checkpoint: Checkpoint, ema: bool | None = None, compute: Compute | None = None
+) -> Classifier:
+    """The weights that were read, whatever the file holds by now. Without `compute` on the CPU, in the memory layout
+    that they were trained in."""
     network, weights = load_network(checkpoint, ema)
     if compute is not None:
         apply(compute)
@@ -56,6 +63,6 @@ def network_classifier(path: Path, ema: bool | None = None, compute: Compute | N
         score=checkpoint.score if weights == checkpoint.scored_weights else None,
         run_id=checkpoint.run_id,
         data_fingerprint=checkpoint.data_fingerprint,
-        path=path,
-        run=run_of(path),
+        path=checkpoint.path,
+        run=run_of(checkpoint.path),
     )

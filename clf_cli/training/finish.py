@@ -7,7 +7,7 @@ from pathlib import Path
 from clf_cli.engine.confusion import confusion
 from clf_cli.engine.history import history
 from clf_cli.engine.metrics import MetricsResult, metrics
-from clf_cli.engine.onnx_export import export_run
+from clf_cli.engine.onnx_export import export_checkpoint
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.report_page import Ended, Mistakes, report_page, worst_images
@@ -28,6 +28,7 @@ from clf_cli.training.result import TrainResult
 from clf_cli.training.scores import EpochScores
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
+from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import RunRecord
@@ -136,7 +137,7 @@ def export(classifier: Classifier, start: Start, seen: Predictions, watcher: Wat
     def write() -> None:
         images = ExportImages(start.dataset, seen, workers=max(1, start.compute.workers))
         plan = ExportPlan(start.compute, start.settings.export, images=images)
-        result = export_run(read_checkpoint(classifier.path), start.run, plan)
+        result = export_checkpoint(read_checkpoint(classifier.path), classifier, files_beside(start.run.onnx), plan)
         for line in lines(result)[1:-1]:  # the end of training says where the file is, and what to type
             watcher.say(line)
         if (warning := unscored(result)) is not None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from clf_cli import __version__
-from clf_cli.engine.onnx_export import contract_of, export_checkpoint, export_run, export_target
+from clf_cli.engine.onnx_export import contract_of, export_checkpoint, export_target
 from clf_cli.engine.onnx_golden import GoldenImage, read_golden
 from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made, made_of
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.errors import ModelError, RunError, UsageError
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.models.network import network_classifier
+from clf_cli.models.network import checkpoint_classifier, network_classifier
 from clf_cli.models.onnx import onnx_logits, read_contract
 from clf_cli.settings.onnx_sections import ExportSection, VariantSection
 from clf_cli.values.contract import CONTRACT_KEY, Contract, Score
@@ -30,9 +31,13 @@ from tests.onnx_models import COMPUTE, FACTS, LABELS, without_ema, write_checkpo
 from tests.running import mark
 
 
-def plan_of(stored=(), ema=None, **section):
+def plan_of(stored=(), **section):
     """How the tests export: on one thread, without a data set."""
-    return ExportPlan(COMPUTE, ExportSection(**section), images=ExportImages(stored=stored), ema=ema)
+    return ExportPlan(COMPUTE, ExportSection(**section), images=ExportImages(stored=stored))
+
+
+def export(checkpoint, files, plan, ema=None):
+    return export_checkpoint(checkpoint, checkpoint_classifier(checkpoint, ema, COMPUTE), files, plan)
 
 
 def digest(path):
@@ -55,7 +60,7 @@ def exported(tmp_path_factory):
     write_checkpoint(run.best)
     mark(run)
     before = digest(run.best)
-    result = export_run(read_checkpoint(run.best), run, plan_of(golden_images()))
+    result = export(read_checkpoint(run.best), files_beside(run.onnx), plan_of(golden_images()))
     assert digest(run.best) == before, "the checkpoint was touched"
     return run, result
 
@@ -132,7 +137,7 @@ class TestAgain:
     def test_same_bytes(self, exported, capfd):
         run, _ = exported
         before = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
-        export_run(read_checkpoint(run.best), run, plan_of(golden_images()))
+        export(read_checkpoint(run.best), files_beside(run.onnx), plan_of(golden_images()))
         after = {path.relative_to(run.export): digest(path) for path in run.export.rglob("*") if path.is_file()}
         assert after == before
         assert capfd.readouterr() == ("", "")
@@ -142,7 +147,7 @@ class TestAgain:
         checkpoint = read_checkpoint(run.best)
         before = digest(run.onnx)
         files = export_target(checkpoint, False, None)
-        result = export_checkpoint(checkpoint, files, plan_of(ema=False, simplify=True))
+        result = export(checkpoint, files, plan_of(simplify=True), ema=False)
         assert files.model == run.export / "model-live.onnx"
         assert digest(run.onnx) == before
         contract = read_contract(files.model)
@@ -161,7 +166,7 @@ def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
     monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 1000)
     checkpoint = read_checkpoint(exported[0].best)
     plan = plan_of(golden_images()[:1], simplify=True)
-    result = export_checkpoint(checkpoint, files_beside(tmp_path / "big.onnx"), plan)
+    result = export(checkpoint, files_beside(tmp_path / "big.onnx"), plan)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "big.golden", "big.labels_mapping.json", "big.onnx", "big.onnx.data", "big.validation.json",
     ]  # fmt: skip
@@ -179,7 +184,7 @@ class TestTransformer:
         facts = without_ema(replace(FACTS, arch="test_vit"))
         checkpoint = read_checkpoint(write_checkpoint(tmp_path / "ckpt.pt", facts))
         files = export_target(checkpoint, None, None)
-        result = export_checkpoint(checkpoint, files, plan_of(golden_images()[:2], opset=20))
+        result = export(checkpoint, files, plan_of(golden_images()[:2], opset=20))
         assert sorted(path.name for path in tmp_path.iterdir()) == [
             "ckpt.golden", "ckpt.labels_mapping.json", "ckpt.onnx", "ckpt.pt", "ckpt.validation.json",
         ]  # fmt: skip
@@ -199,12 +204,26 @@ def test_a_mean_that_was_scored_on_other_data_has_no_score_to_keep(exported):
     assert contract_of(replace(checkpoint, scored_on="sha256:11"), "ema").score is None
 
 
+def test_a_checkpoint_that_changes_meanwhile(exported, tmp_path):
+    """A training run may write its best checkpoint anew: what is exported is what was read, with its own score."""
+    path = write_checkpoint(tmp_path / "best.ckpt")
+    checkpoint = read_checkpoint(path)
+    content = torch.load(path, weights_only=True)
+    state = {name: value + 0.1 if value.is_floating_point() else value for name, value in content["state_dict"].items()}
+    torch.save({**content, "state_dict": state}, tmp_path / "next.ckpt")
+    (tmp_path / "next.ckpt").replace(path)
+    result = export(checkpoint, files_beside(tmp_path / "model.onnx"), plan_of())
+    assert not result.fallen
+    assert (result.model.weights, result.score.value) == ("ema", 0.75)
+    assert digest(tmp_path / "model.onnx") == digest(exported[0].onnx)
+
+
 class TestFailure:
     def test_an_opset_that_nobody_writes_publishes_nothing(self, exported, tmp_path):
         target = tmp_path / "model.onnx"
         target.write_bytes(b"old")
         with pytest.raises(UsageError, match="Opset 9999 cannot be written here"):
-            export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), plan_of(opset=9999))
+            export(read_checkpoint(exported[0].best), files_beside(target), plan_of(opset=9999))
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
         assert target.read_bytes() == b"old"
 
@@ -212,7 +231,7 @@ class TestFailure:
         (tmp_path / "taken").write_text("a file")
         target = files_beside(tmp_path / "taken" / "model.onnx")
         with pytest.raises(RunError, match="taken"):
-            export_checkpoint(read_checkpoint(exported[0].best), target, plan_of())
+            export(read_checkpoint(exported[0].best), target, plan_of())
 
     def test_full_disk(self, exported, tmp_path):
         """RLIMIT_FSIZE stands for the disk's end; the old file stays."""
@@ -222,7 +241,7 @@ class TestFailure:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
         try:
             with pytest.raises(RunError, match=r"model\.onnx"):
-                export_checkpoint(read_checkpoint(exported[0].best), files_beside(target), plan_of())
+                export(read_checkpoint(exported[0].best), files_beside(target), plan_of())
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

@@ -51,8 +51,9 @@ class Bench:
         self.contract = contract_of(self.checkpoint, reference.weights)
         self.judge = Judge(reference, ExportImages())
 
-    def request(self, exporter, opset, model, ema=None):
-        return Request(self.checkpoint.path, ema, self.contract, Made(exporter, opset), model)
+    def request(self, exporter, opset, model, weights=None):
+        contract = replace(self.contract, weights=weights or self.contract.weights)
+        return Request(self.checkpoint.path, contract, Made(exporter, opset), model)
 
     def write(self, *arguments, **keywords):
         request = self.request(*arguments, **keywords)
@@ -60,7 +61,7 @@ class Bench:
         return request.model
 
     def climb(self, model, **section):
-        return climb(self.checkpoint, None, self.contract, self.judge, ExportSection(**section), model)
+        return climb(self.checkpoint, self.contract, self.judge, ExportSection(**section), model)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def drafts(bench, tmp_path_factory):
     """Files of the tracer for children that misbehave: of another opset, of the live weights, of a fixed batch."""
     folder = tmp_path_factory.mktemp("drafts")
     bench.write("torchscript", 18, folder / "opset.onnx")
-    bench.write("torchscript", 17, folder / "live.onnx", ema=False)
+    bench.write("torchscript", 17, folder / "live.onnx", weights="live")
     model = onnx.load(bench.write("torchscript", 17, folder / "fixed.onnx"))
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 2

@@ -57,19 +57,19 @@ def export(
     from clf_cli.models.checkpoint import read_checkpoint
     from clf_cli.models.classifier import model_file
     from clf_cli.models.compute import resolve_compute
-    from clf_cli.models.network import network_classifier
+    from clf_cli.models.network import checkpoint_classifier
     from clf_cli.render.onnx_export import lines, unscored
 
     settings = resolved.settings
     checkpoint = read_checkpoint(model_file(model))
     files = export_target(checkpoint, ema, out, settings.variant)
     compute, notes = resolve_compute(settings.compute.model_copy(update={"device": "cpu"}))
-    classifier = network_classifier(checkpoint.path, ema, compute)
+    classifier = checkpoint_classifier(checkpoint, ema, compute)
     dataset, missing = model_data_if_there(resolved, classifier)
     stored, note = ((), None) if dataset is not None else stored_images(classifier, files.model)
     images = ExportImages(dataset, stored=stored, workers=scan_threads(settings.compute.workers), missing=missing)
-    plan = ExportPlan(compute, settings.export, settings.variant, images, ema)
-    result = export_checkpoint(checkpoint, files, plan, progress)
+    plan = ExportPlan(compute, settings.export, settings.variant, images)
+    result = export_checkpoint(checkpoint, classifier, files, plan, progress)
     for line in (*notes, *([note] if note else []), *lines(result)):
         say(line)
     if (warning := unscored(result)) is not None:
