@@ -72,7 +72,7 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
     refused = refused_batches(onnx, sizes) if evidence.refused is None else evidence.refused
     first = [Check("graph", problems), Check("labels and size", odd)]
     if odd or refused:
-        return decided(result, [*first, *(Check(f"batch size {size}", (reason,)) for size, reason in refused)])
+        return decided(result, first, refused)
     if reference is not None or evidence.golden is not None:
         differing = () if reference is None else tuple(preprocess_reasons(onnx.preprocess, reference.preprocess))
         first.append(Check("preprocessing", differing))
@@ -88,13 +88,13 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
 
 
 def refused_batches(onnx: Classifier, sizes: Sequence[int] = BATCH_SIZES) -> tuple[tuple[int, str], ...]:
-    """Each batch size that the file cannot answer for at all, with a sentence."""
+    """Each batch size that the file cannot answer for at all, and why."""
     refused = []
     for size in sizes:
         try:
             onnx.logits(noise(onnx.preprocess, size))
         except ModelError as error:
-            refused.append((size, error.message.rstrip(".")))
+            refused.append((size, error.message.rstrip(".").rpartition(f"for a batch of {size}: ")[2]))
     return tuple(refused)
 
 

@@ -17,8 +17,11 @@ from clf_cli.values.preprocess import Preprocess
 INPUT_TOLERANCE = 1e-4  # of a normalised value; one step of a pixel is 0.004 or more
 
 
-def decided(result: OnnxCheckResult, first: Sequence[Check]) -> OnnxCheckResult:
-    """The result with its checks and reasons; `first` are those of before the comparisons."""
+def decided(
+    result: OnnxCheckResult, first: Sequence[Check], refused: Sequence[tuple[int, str]] = ()
+) -> OnnxCheckResult:
+    """The result with its checks and reasons; `first` are those of before the comparisons, `refused` the batch sizes
+    that the file cannot answer for, and why."""
     placement, gates, golden, images, score = result.placement, result.gates, result.golden, result.images, result.score
     checks = [*first]
     if placement is not None:
@@ -34,9 +37,12 @@ def decided(result: OnnxCheckResult, first: Sequence[Check]) -> OnnxCheckResult:
             after.append(Check(f"golden {what}", tuple(_golden_reasons(what, found, golden.tolerance))))
     if score is not None:
         after.append(Check("score", tuple(_score_reasons(score))))
+    unanswered = [
+        Check(f"batch size {size}", (f"it cannot answer for a batch of {size}: {why}",)) for size, why in refused
+    ]
     each = [Check(f"batch size {one.size}", tuple(_batch_reasons([one], gates))) for one in result.batches]
-    reasons = (*_told(checks), *_batch_reasons(result.batches, gates), *_told(after))
-    return replace(result, checks=(*checks, *each, *after), reasons=reasons)
+    reasons = (*_told(checks), *_refused_reasons(refused), *_batch_reasons(result.batches, gates), *_told(after))
+    return replace(result, checks=(*checks, *unanswered, *each, *after), reasons=reasons)
 
 
 def misfits(onnx: Classifier, reference: Classifier | None, golden: Golden | None) -> list[str]:
@@ -87,6 +93,12 @@ def _provider_reasons(placement: Placement) -> list[str]:
         names = ", ".join(f"{count} {name}" for name, count in placement.arithmetic_elsewhere)
         return [f"{asked} left arithmetic to others: {names} (nodes: {ran})"]
     return []
+
+
+def _refused_reasons(refused: Sequence[tuple[int, str]]) -> list[str]:
+    """In one line: what ONNX Runtime says of each size differs in numbers alone."""
+    sizes = ", ".join(str(size) for size, _ in refused)
+    return [f"it cannot answer for a batch of {sizes}: {refused[0][1]}"] if refused else []
 
 
 def _batch_reasons(batches: Sequence[BatchParity], gates: Gates) -> list[str]:

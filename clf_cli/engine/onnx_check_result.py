@@ -117,6 +117,8 @@ class OnnxCheckResult:
         failed = {check.name for check in self.checks if not check.passed}
         if failed == {"provider"}:
             return "The answers agree. Look for its device and libraries, or ask for another with --provider."
+        if "graph" in failed:
+            return "`clf export` of its checkpoint writes a file with a free batch, which passes the ONNX checker."
         if failed <= {"golden tensors", "golden images"} and self.images is not None:
             return "The golden samples are of another file: `clf export` writes the file and its samples together."
         stages = {fault.stage for fault in self.faults}

@@ -128,7 +128,8 @@ def open_consumer(
         try:
             answer: FloatArray = session.run([names[1]], {names[0]: batch})[0]
         except Exception as error:
-            raise ModelError(f"{model} cannot answer for a batch of {len(batch)}: {first_line(error)}") from error
+            reason = " ".join(str(error).split()).rpartition(" : ")[2]  # without ONNX Runtime's codes
+            raise ModelError(f"{model} cannot answer for a batch of {len(batch)}: {reason}") from error
         return answer if kind == "logits" else np.log(np.maximum(answer, np.float32(LOG_FLOOR)))
 
     return Consumer(model, recipe, labels, logits, kind, contract)

@@ -137,7 +137,7 @@ def read_preprocess(path: Path) -> Preprocess:
         data = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
-        raise UsageError(f"{path} is no {kind}: {first_line(error)}.") from error
+        raise UsageError(f"{path} is no {kind}: {first_line(error)}.", f"It needs {', '.join(_NEEDED)}.") from error
     if not isinstance(data, dict):
         raise UsageError(f"{path} holds no keys.", f"It needs {', '.join(_NEEDED)}.")
     if "contract" in data:

@@ -23,7 +23,8 @@ _NEEDS = {
 
 def table(result: OnnxCheckResult) -> RenderableType:
     """What was compared and how far apart it is, the images that got another class, and the answer."""
-    parts: list[RenderableType] = [_comparisons(result)]
+    compared = _comparisons(result)
+    parts: list[RenderableType] = [compared if compared.row_count else Text(basis(result))]
     if result.images is not None and result.images.flips:
         parts.append(_flips(result.images.flips))
     return Group(*parts, *(Text(line) for line in _lines(result)))

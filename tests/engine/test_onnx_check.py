@@ -130,7 +130,16 @@ def test_faults(tmp_path, file, reasons):
 def test_a_fixed_batch_axis(tmp_path):
     result = checked(tmp_path, batch=1, with_data=False)
     assert any("the batch axis of the input is fixed at 1" in reason for reason in result.reasons)
-    assert sum("cannot answer for a batch of" in reason for reason in result.reasons) == 4
+    unanswered = [reason for reason in result.reasons if "cannot answer for a batch of" in reason]
+    assert len(unanswered) == 1
+    assert unanswered[0].startswith("it cannot answer for a batch of 2, 3, 7, 32: Got invalid dimensions")
+    assert "Expected: 1" in unanswered[0]
+    failed = [check for check in result.checks if check.name.startswith("batch size")]
+    assert [check.name for check in failed] == [f"batch size {size}" for size in (2, 3, 7, 32)]
+    assert "for a batch of 7: Got" in failed[2].reasons[0]
+    with pytest.raises(CheckFailedError) as caught:
+        result.raise_if_failed(tmp_path / "model.onnx")
+    assert "free batch" in caught.value.hint
 
 
 def test_each_question_has_its_own_answer(tmp_path):

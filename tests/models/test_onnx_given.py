@@ -354,7 +354,7 @@ def test_preprocessing_from_files(tmp_path):
         ("a.toml", toml(height="8"), "height is '8', not a whole number", None),
         ("a.toml", toml(interpolation="area"), "interpolation is 'area', not 'nearest' or", None),
         ("a.toml", toml(std=[0, 1, 1]), "std is .*, not three numbers above 0", None),
-        ("a.toml", "height: 8", "is no TOML", None),
+        ("a.toml", "height: 8", "is no TOML", "It needs height, width"),
         ("a.json", "{", "is no JSON", None),
         ("a.json", "[]", "holds no keys", "It needs height, width"),
         ("a.json", '{"contract": {"version": 9}}', "contract version 9", None),

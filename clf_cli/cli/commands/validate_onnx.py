@@ -8,7 +8,7 @@ import typer
 from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say, sentence
 from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
-from clf_cli.cli.junit import JunitOption, write_junit
+from clf_cli.cli.junit import JunitOption, clear_junit, write_junit
 from clf_cli.cli.options import JsonOption, SplitOption, configured
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
@@ -74,6 +74,7 @@ def validate_onnx(
     from clf_cli.models.compute import resolve_compute
     from clf_cli.models.onnx import onnx_classifier
 
+    clear_junit(junit)
     asked = resolved.settings.validate_onnx
     _refuse_together(golden, answers is not None, against is not None, resolved.given("data.root"))
     provider, path = provider_named(asked.provider), engine.onnx_file(model)

@@ -137,6 +137,21 @@ class TestJunit:
         assert {"batch size 1", "images", "golden images"} <= set(failed)
         assert not {"graph", "provider", "golden tensors"} & set(failed)
 
+    def test_an_earlier_answer_does_not_outlive_an_error(self, run, clf, tmp_path):
+        path = tmp_path / "checks.xml"
+        assert clf("validate-onnx", run.onnx, "--golden", "--junit", path).code == 0
+        shutil.rmtree(run.golden)
+        assert clf("validate-onnx", run.onnx, "--golden", "--junit", path).code == 4
+        assert not path.exists()
+
+    def test_what_is_no_earlier_answer_stays(self, made, clf, tmp_path):
+        before = made.onnx.read_bytes()
+        for path, words in ((made.onnx, "is no XML file"), (tmp_path, "is a folder")):
+            done = clf("validate-onnx", made.onnx, "--golden", "--junit", path)
+            assert (done.code, done.stdout) == (2, "")
+            assert words in done.stderr
+        assert made.onnx.read_bytes() == before
+
     def test_a_place_that_cannot_be_written(self, made, clf, tmp_path):
         (tmp_path / "file").write_text("")
         done = clf("validate-onnx", made.onnx, "--golden", "--junit", tmp_path / "file" / "checks.xml")
