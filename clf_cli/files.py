@@ -1,10 +1,12 @@
 """Files that are whole or absent: temp file in the same folder, fsync, replace, fsync of the folder."""
 
 import contextlib
+import glob
 import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,17 +96,47 @@ def sweep_leftovers(folder: Path) -> int:
 def temporary_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside `path`, in which files are made that take their places together; removed at the end.
 
-    Raises RunError (exit 6) naming `path` when it cannot be made.
+    What killed processes left of earlier ones for this path goes too (not on Windows): each holds a lock while it
+    lives. Raises RunError (exit 6) naming `path` when it cannot be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMP_SUFFIX}/"):
+            with _lock_of(leftover) as is_free:
+                if is_free:
+                    shutil.rmtree(leftover, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent))
     except OSError as error:
         raise unwritable(path, error) from error
+    with _lock_of(folder):
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock_of(folder: Path) -> Iterator[bool]:
+    """Whether the lock of a folder could be had; it is given back at the end, or when this process dies."""
+    if sys.platform == "win32":  # cannot open a folder
+        yield False
+        return
+    import fcntl  # POSIX only
+
     try:
-        yield folder
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # removed meanwhile
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_free = True
+        except OSError:  # another's, or a file system without locks
+            is_free = False
+        yield is_free
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 def move_into_place(source: Path, target: Path) -> None:

@@ -1,5 +1,8 @@
 """Several files that take their places together: temporary folders and moves."""
 
+import subprocess
+import sys
+
 import pytest
 
 from clf_cli.errors import RunError
@@ -58,3 +61,24 @@ def test_sweep_removes_files_and_folders_of_killed_writers(tmp_path):
     (tmp_path / "last.ckpt").write_text("x")
     assert sweep_leftovers(tmp_path) == 2
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["export", "last.ckpt"]
+
+
+def test_a_folder_that_a_killed_process_left_goes_with_the_next_one(tmp_path):
+    """That of a process that lives stays, and so does that of another file."""
+    program = (
+        "import os, sys; from pathlib import Path; from clf_cli.files import temporary_folder\n"
+        "with temporary_folder(Path(sys.argv[1])) as folder: (folder / 'half').touch(); os._exit(0)"
+    )
+    for name in ("model.onnx", "other.onnx"):
+        subprocess.run([sys.executable, "-c", program, str(tmp_path / name)], check=True, timeout=60)
+    assert len(left(tmp_path, "model.onnx")) == len(left(tmp_path, "other.onnx")) == 1
+    with temporary_folder(tmp_path / "model.onnx") as first:
+        assert left(tmp_path, "model.onnx") == [first]
+        with temporary_folder(tmp_path / "model.onnx") as second:
+            assert sorted(left(tmp_path, "model.onnx")) == sorted([first, second])
+    assert left(tmp_path, "model.onnx") == []
+    assert len(left(tmp_path, "other.onnx")) == 1
+
+
+def left(folder, name):
+    return list(folder.glob(f".{name}.*{TEMP_SUFFIX}"))

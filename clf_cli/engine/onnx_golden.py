@@ -1,5 +1,6 @@
 """Golden samples: a few images with the tensor and the logits that every consumer of the ONNX file must reproduce."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +72,15 @@ def choose_golden(predictions: Predictions, count: int = GOLDEN) -> tuple[int, .
 
 
 def stored_images(classifier: Classifier, model: Path) -> tuple[tuple[GoldenImage, ...], str]:
-    """Images of earlier golden samples, beside `model` or in the classifier's run, and a sentence on where they are
-    from; for an export whose data are gone."""
+    """Images of earlier golden samples that can be read, beside `model` or in the classifier's run, and a sentence on
+    where they are from; for an export whose data are gone."""
     run = classifier.run
     folders = (golden_beside(model), run.golden if run is not None else None)
     for folder in folders:
         if folder is not None and (folder / INDEX).is_file():
             near = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-            return read_golden(folder).images, f"The images of the golden samples are those of {near}."
+            with contextlib.suppress(ModelError):  # which says that an export would write them again
+                return read_golden(folder).images, f"The images of the golden samples are those of {near}."
     return (), "No golden samples: there are no images to take them from. Name some with --data."
 
 

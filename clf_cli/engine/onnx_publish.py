@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from clf_cli.errors import UsageError
-from clf_cli.files import move_into_place
+from clf_cli.files import move_into_place, unwritable
 from clf_cli.values.contract import Contract
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
 from clf_cli.values.report import ModelRef
@@ -31,17 +31,29 @@ def inside(folder: Path, files: OnnxFiles) -> OnnxFiles:
 
 
 def publish(draft: OnnxFiles, files: OnnxFiles, has_golden: bool) -> None:
-    """The model first, so that an error leaves its companions as they were."""
-    outside = draft.model.with_name(f"{draft.model.name}.data")
-    if outside.exists():
-        move_into_place(outside, files.model.with_name(outside.name))
-    move_into_place(draft.model, files.model)
-    move_into_place(draft.labels_mapping, files.labels_mapping)
-    if has_golden:
-        move_into_place(draft.golden, files.golden)
-    elif files.golden.is_dir():
-        shutil.rmtree(files.golden)  # they were of other weights
-    move_into_place(draft.validation, files.validation)
+    """The model first, so that an error leaves its companions as they were. Raises RunError (exit 6)."""
+    try:
+        _move_model(draft.model, files.model)
+        move_into_place(draft.labels_mapping, files.labels_mapping)
+        if has_golden:
+            move_into_place(draft.golden, files.golden)
+        elif files.golden.is_dir():
+            shutil.rmtree(files.golden)  # they were of other weights
+        move_into_place(draft.validation, files.validation)
+    except OSError as error:
+        raise unwritable(files.model, error) from error
+
+
+def _move_model(draft: Path, model: Path) -> None:
+    """With its weights outside; or without an older model's, which nothing would read."""
+    outside, old = (path.with_name(f"{path.name}.data") for path in (draft, model))
+    if not outside.exists():
+        move_into_place(draft, model)
+        old.unlink(missing_ok=True)
+        return
+    model.unlink(missing_ok=True)  # between the two moves it would answer with the other's weights
+    move_into_place(outside, old)
+    move_into_place(draft, model)
 
 
 def model_ref(model: Path, contract: Contract) -> ModelRef:

@@ -17,10 +17,12 @@ from clf_cli.engine.onnx_golden import (
     golden_images,
     golden_of,
     read_golden,
+    stored_images,
     write_golden,
 )
 from clf_cli.errors import ModelError
 from clf_cli.values.labels import Labels
+from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.predictions import LOG_FLOOR, Predictions, log_probabilities, softmax
 from clf_cli.values.preprocess import normalize
 from tests.onnx_models import LABELS, linear
@@ -178,3 +180,14 @@ def test_images_are_opened_upright_and_small(tmp_path):
     assert [(image.source, image.label) for image in found] == [("0.png", "a"), ("1.png", "b")], "2.png is gone"
     assert found[0].pixels.shape == (40, 20, 3)
     assert max(found[1].pixels.shape) == LONGEST_SIDE
+
+
+def test_an_export_goes_on_without_earlier_samples_that_cannot_be_read(tmp_path):
+    """Reading them says that an export would write them again."""
+    model, classifier = tmp_path / "model.onnx", linear().classifier()
+    write_golden(files_beside(model).golden, golden_of(images(), classifier))
+    assert len(stored_images(classifier, model)[0]) == len(images())
+    (files_beside(model).golden / "0.png").write_bytes(b"cut short")
+    found, note = stored_images(classifier, model)
+    assert found == ()
+    assert "No golden samples" in note
