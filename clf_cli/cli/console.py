@@ -97,6 +97,11 @@ def delivery() -> Iterator[None]:
         raise RunError(f"Cannot write the result to stdout: {error.strerror}.") from error
 
 
+def is_verbose() -> bool:
+    """Whether --verbose is given."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
 def is_watched() -> bool:
     """Whether a person looks at stderr, so that something that moves makes sense."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and "CI" not in os.environ

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -10,15 +10,14 @@ import numpy as np
 
 from clf_cli.data.checks import by_content, split_rank
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.remarks import hint_for
 from clf_cli.data.samples import Finding, Sample
 from clf_cli.data.scan import FileFacts
 from clf_cli.engine.crop_loss import CropLoss, crop_loss
 from clf_cli.engine.dataset_findings import all_findings
+from clf_cli.engine.dataset_gate import Gate, Verdict, judge, not_searched
 from clf_cli.engine.metadata_counts import KeyCounts, metadata_counts
 from clf_cli.engine.pixel_statistics import Normalized, PixelStatistics
 from clf_cli.engine.size_counts import SizeCount, size_counts
-from clf_cli.errors import CheckFailedError
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
@@ -71,6 +70,7 @@ class DatasetResult:
     metadata: tuple[KeyCounts, ...]  # of all rows
     crop: CropLoss
     findings: tuple[Finding, ...]
+    gate: Verdict | None = None  # of clf inspect-dataset alone
 
     @property
     def normalized(self) -> Normalized:
@@ -133,6 +133,7 @@ class DatasetResult:
             "modes": self.modes,
             "exif_rotated": self.rotated,
             "duplicates": self.duplicates,
+            "gate": None if self.gate is None else self.gate.to_json(),
         }
 
 
@@ -151,12 +152,13 @@ def dataset_report(
     return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
 
 
-def check_dataset(dataset: Dataset, findings: Sequence[Finding]) -> None:
-    """Raises CheckFailedError (exit 1) when training would refuse the data."""
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        count = f"{len(errors)} error" if len(errors) == 1 else f"{len(errors)} errors"
-        raise CheckFailedError(f"{dataset.root} has {count}: training refuses it.", hint_for(errors))
+def gated(report: Report, dataset: Dataset, gate: Gate, section: InspectSection) -> tuple[Report, Verdict]:
+    """The report on `dataset` with the findings as the gate sees them, and what it makes of each."""
+    assert isinstance(report.result, DatasetResult)
+    verdict = judge(dataset, report.result.findings, gate, not_searched(section))
+    findings = tuple(item.finding for item in verdict.judged)
+    result = replace(report.result, findings=findings, gate=verdict)
+    return replace(report, result=result, findings=tuple(item.to_json() for item in verdict.judged)), verdict
 
 
 def inspect(dataset: Dataset, findings: tuple[Finding, ...], preprocess: Preprocess = USUAL_INPUT) -> DatasetResult:

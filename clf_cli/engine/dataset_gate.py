@@ -1,7 +1,7 @@
 """Which findings stop a pipeline: words that are named, limits that are crossed, less what a baseline accepts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -69,6 +69,7 @@ class Judged:
 class Verdict:
     """Every finding of a data set under a gate."""
 
+    root: Path
     judged: tuple[Judged, ...]
     gate: Gate
     entries: frozenset[Entry]  # the baseline as it should now be
@@ -101,7 +102,18 @@ class Verdict:
             "not_searched": dict(self.not_searched),
         }
 
-    def raise_if_failed(self, root: Path) -> None:
+    def notes(self) -> tuple[str, ...]:
+        """Lines to say: what the baseline now holds, and that accepting an error changes nothing for training."""
+        said = []
+        if self.gate.update:
+            added, gone = len(self.entries - self.gate.known), len(self.gate.known - self.entries)
+            said.append(f"{self.gate.baseline}: {len(self.entries)} accepted, {added} of them new; {gone} removed.")
+        errors = refused(item.finding for item in self.of("accepted"))
+        if errors:
+            said.append(f"Accepted here, but training stops at errors all the same: {len(errors)}.")
+        return tuple(said)
+
+    def raise_if_failed(self) -> None:
         """Raises CheckFailedError (exit 1) with the codes that failed and what to do about the first of them."""
         failed = [item.finding for item in self.of("failed")]
         if not failed:
@@ -110,7 +122,7 @@ class Verdict:
         refusal = " Training refuses it." if refused(failed) else ""
         fixes = dict.fromkeys(f"{code}: {CODES[code].fix}" for code in self.counts("failed"))
         more = "" if len(fixes) <= 3 else f"\nAnd {len(fixes) - 3} more: see the findings."
-        raise CheckFailedError(f"{root} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
+        raise CheckFailedError(f"{self.root} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
 
 
 def open_gate(section: GateSection, update: bool = False) -> Gate:
@@ -143,7 +155,7 @@ def judge(dataset: Dataset, findings: Sequence[Finding], gate: Gate, not_searche
     judged = tuple(map(_judged, found, outcomes, entries, [accepted] * len(found)))
     there = frozenset(entry for own in entries for entry in own)
     gone = gate.known - (accepted if gate.update else there) - hidden
-    return Verdict(judged, gate, accepted, tuple(sorted(gone)), not_searched)
+    return Verdict(dataset.root, judged, gate, accepted, tuple(sorted(gone)), not_searched)
 
 
 def not_searched(section: InspectSection, model: bool = False) -> dict[str, str]:
@@ -186,9 +198,3 @@ def _word(flag: str, given: str) -> str:
             f"Severities: {', '.join(SEVERITIES)}. Categories: {', '.join(CATEGORIES)}. Codes: CLF101 to CLF901.",
         )
     return found
-
-
-def stale_lines(verdict: Verdict) -> Iterator[str]:
-    """What of the baseline nothing stands for any more."""
-    for entry in verdict.stale:
-        yield f"{entry.code} {entry.place or entry.reason}"

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.console import progress, say
+from clf_cli.cli.gate import GateFiles, SarifOption, UpdateBaselineOption, answer, outside_data
+from clf_cli.cli.junit import JunitOption
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
@@ -20,20 +22,29 @@ DataArgument = Annotated[
 
 @app.command()
 @configured("inspect-dataset")
-def inspect_dataset(resolved: Resolved, data: DataArgument = None, as_json: JsonOption = False) -> None:
+def inspect_dataset(
+    resolved: Resolved,
+    data: DataArgument = None,
+    update_baseline: UpdateBaselineOption = False,
+    as_json: JsonOption = False,
+    junit: JunitOption = None,
+    sarif: SarifOption = None,
+) -> None:
     """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.dataset import DatasetResult, check_dataset, dataset_report
+    from clf_cli.engine.dataset import dataset_report, gated
+    from clf_cli.engine.dataset_gate import open_gate
 
-    compute = resolved.settings.compute
-    dataset = survey_dataset(_named(resolved, data), compute.seed, scan_threads(compute.workers), progress)
+    compute, asked = resolved.settings.compute, resolved.settings.inspect
+    section = _named(resolved, data)
+    gate = open_gate(resolved.settings.gate, update_baseline)
+    outside_data(section.root, junit=junit, sarif=sarif, baseline=gate.baseline if gate.update else None)
+    dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)
     for note in dataset.notes:
         say(note)
-    report = dataset_report(dataset, resolved.settings.inspect, scan_threads(compute.workers), progress)
-    publish(report, as_json=as_json)
-    assert isinstance(report.result, DatasetResult)
-    check_dataset(dataset, report.result.findings)
+    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress)
+    answer(*gated(report, dataset, gate, asked), as_json, GateFiles(junit, sarif))
 
 
 def _named(resolved: Resolved, data: Path | None) -> DataSection:

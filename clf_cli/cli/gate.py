@@ -1,0 +1,77 @@
+"""The gate of a data set on the command line: its files, what it says, and its exit code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clf_cli.cli.console import is_verbose, publish, say, warn
+from clf_cli.cli.junit import write_junit
+from clf_cli.errors import RunError, UsageError
+from clf_cli.files import write_text
+
+if TYPE_CHECKING:  # they import numpy, which --help does without
+    from clf_cli.engine.dataset_gate import Verdict
+    from clf_cli.values.report import Report
+
+UpdateBaselineOption = Annotated[
+    bool,
+    typer.Option(
+        "--update-baseline",
+        metavar="",
+        help="Accept what the gate finds now: write it into the baseline (default: ./clf-baseline.json).",
+    ),
+]
+SarifOption = Annotated[
+    Path | None, typer.Option("--sarif", metavar="FILE", help="Write the findings as SARIF 2.1.0 too, for CI.")
+]
+
+
+@dataclass(frozen=True)
+class GateFiles:
+    """Where the findings go beside stdout."""
+
+    junit: Path | None = None
+    sarif: Path | None = None
+
+
+def outside_data(data: Path | None, **files: Path | None) -> None:
+    """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder `data`.
+
+    The folder of a manifest that is named itself holds other things too, and is free.
+    """
+    for flag, path in files.items():
+        if data is not None and path is not None and data.is_dir() and path.resolve().is_relative_to(data.resolve()):
+            raise UsageError(
+                f"{path} lies in the data folder {data}, and nothing is ever written into one.",
+                f"Name a file elsewhere with --{flag}.",
+            )
+
+
+def answer(report: "Report", verdict: "Verdict", as_json: bool, files: GateFiles) -> None:
+    """The report, its files and the baseline, then what warns and what fails. Raises CheckFailedError (exit 1)."""
+    from clf_cli.engine.dataset_baseline import write_baseline
+
+    publish(report, as_json=as_json, view="full" if is_verbose() else "table")
+    write_junit(report, files.junit)
+    write_sarif(verdict, files.sarif)
+    if verdict.gate.update and verdict.gate.baseline is not None:
+        write_baseline(verdict.gate.baseline, verdict.entries)
+    for note in verdict.notes():
+        say(note)
+    if warned := verdict.counts("warned"):
+        warn(f"{verdict.root}: {', '.join(f'{code} ({count})' for code, count in warned.items())}.")
+    verdict.raise_if_failed()
+
+
+def write_sarif(verdict: "Verdict", path: Path | None) -> None:
+    """Raises RunError (exit 6) naming the file."""
+    if path is None:
+        return
+    from clf_cli.render.sarif import sarif_json
+
+    try:
+        write_text(path, sarif_json(verdict, Path.cwd()))
+    except RunError as error:
+        raise RunError(error.message, "Free some space or name another file with --sarif.") from error
