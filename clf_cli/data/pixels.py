@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-SIDE = 32  # of the thumbnail that everything but the histogram is taken from
+from clf_cli.data.detail import centre, details
+
+SIDE = 32  # of the thumbnail that the hash is taken from
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _POWERS = np.arange(256, dtype=np.float64)[:, None] ** [0, 1, 2]
 _PACKED = struct.Struct("=768I")  # numpy takes a list of 768 numbers in 50 us, this in 10
@@ -23,7 +25,7 @@ class PixelFacts:
     std: tuple[float, float, float]
     low: float  # 1st percentile of the darkest channel
     high: float  # 99th percentile of the brightest channel
-    detail: float  # variance below 1/32 of the sides over that between 1/32 and 1/16: 1/3 for a smooth gradient
+    detail: float | None  # data/detail.py; None of small and flat images
     hash: str  # 64 bits, hex: signs of the 8 x 8 lowest frequencies of the thumbnail against their median
 
 
@@ -33,16 +35,18 @@ def thumbnail(image: Image.Image) -> Image.Image:
 
 
 class Collected:
-    """What is kept of decoded images until their facts are computed, for many at once: 4 kB an image."""
+    """What is kept of decoded images until their facts are computed, for many at once: at most 10 kB an image."""
 
     def __init__(self) -> None:
         self._histograms: list[bytes] = []
         self._thumbnails: list[bytes] = []
+        self._centres: list[bytes | None] = []
 
     def add(self, image: Image.Image) -> None:
         """Takes an RGB image."""
         self._histograms.append(_PACKED.pack(*image.histogram()))
         self._thumbnails.append(thumbnail(image).tobytes())
+        self._centres.append(centre(image))
 
     def facts(self) -> list[PixelFacts]:
         """One for each image, in the order in which they were added."""
@@ -56,27 +60,14 @@ class Collected:
         below = counts.cumsum(axis=2)
         low = (below < 0.01 * moments[..., :1]).sum(axis=2).min(axis=1).tolist()
         high = (below < 0.99 * moments[..., :1]).sum(axis=2).max(axis=1).tolist()
-        halves = small[:, ::2] + small[:, 1::2]
-        coarse = (halves[:, :, ::2] + halves[:, :, 1::2]).reshape(len(small), -1, 3) / 4
-        detail = _detail(small, coarse, mean.astype(np.float32), variance).round(3).tolist()
         hashes = perceptual_hashes(small @ _LUMA)
         means, stds = mean.round(2).tolist(), np.sqrt(variance).round(2).tolist()
         return [
             PixelFacts(tuple(mean), tuple(std), float(dark), float(bright), fine, text)
-            for mean, std, dark, bright, fine, text in zip(means, stds, low, high, detail, hashes, strict=True)
+            for mean, std, dark, bright, fine, text in zip(
+                means, stds, low, high, details(self._centres), hashes, strict=True
+            )
         ]
-
-
-def _detail(small: Floats, coarse: Floats, mean: Floats, variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N,) of the thumbnails `small`, of `coarse`, their means over 2 x 2 pixels, and the moments of the images."""
-    kept = [_power(pixels.reshape(len(small), -1, 3) - mean[:, None]) for pixels in (small, coarse)]
-    fine, middle = variance.sum(axis=1) - kept[0], kept[0] - kept[1]
-    return np.clip(fine / np.maximum(middle, 1e-3), 0, 99)
-
-
-def _power(spread: Floats) -> Floats:
-    """(N, P, 3) -> (N,): the variance, summed over the channels."""
-    return np.asarray(np.einsum("nij,nij->n", spread, spread) / spread.shape[1], dtype=np.float32)
 
 
 def _cosines() -> Floats:
