@@ -112,7 +112,7 @@ def _case(code: str, findings: Sequence[Finding], skipped: str | None) -> Case:
     more = f", and {len(findings) - 1:,} more" if len(findings) > 1 else ""
     details = [line for finding in findings for line in (str(finding), *_others(finding))]
     left = [f"and {len(details) - DETAILS:,} more lines; --json has all"] if len(details) > DETAILS else []
-    return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *details[:DETAILS], *left))
+    return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *details[1:DETAILS], *left))
 
 
 def _others(finding: Finding) -> list[str]:

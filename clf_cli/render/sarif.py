@@ -1,0 +1,105 @@
+"""Findings as SARIF 2.1.0, which code hosts and editors show at the files that they are about."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from clf_cli import __version__
+from clf_cli.data.codes import CODES, SEVERITIES, Severity
+from clf_cli.data.samples import manifest_line, printable
+from clf_cli.engine.dataset_gate import Judged, Verdict
+from clf_cli.files import json_text
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST = 25_000  # results of a run; GitHub refuses a file with more
+RELATED = 100  # other places of a result
+LEVELS: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
+SOURCES, DATA = "%SRCROOT%", "DATA"  # the folder that a URI starts from: the current one, else that of the data
+_INDEX = {code: index for index, code in enumerate(CODES)}
+
+
+def sarif_json(verdict: Verdict, folder: Path) -> str:
+    """One run; the URIs of data below `folder`, where a repository's root is, start there. Worst results first."""
+    places = _Places(verdict.root, folder)
+    ranked = sorted(verdict.judged, key=_rank)
+    hidden = len(ranked) - MOST
+    said = [f"{hidden:,} more findings are left out: clf inspect-dataset --json has all."] if hidden > 0 else []
+    run = {
+        "tool": {"driver": _driver()},
+        "invocations": [
+            {
+                "executionSuccessful": True,
+                "toolExecutionNotifications": [{"level": "note", "message": {"text": text}} for text in said],
+            }
+        ],
+        "originalUriBaseIds": places.bases(),
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(item, places) for item in ranked[:MOST]],
+    }
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+
+
+class _Places:
+    """Where findings are, as URIs."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder = root, folder.resolve()
+        self._base = SOURCES if root.is_relative_to(self._folder) else DATA
+
+    def bases(self) -> dict[str, Any]:
+        folder = self._folder if self._base == SOURCES else self._root
+        return {self._base: {"uri": f"{folder.as_uri().rstrip('/')}/"}}
+
+    def location(self, place: str) -> dict[str, Any]:
+        """`place` is that of a finding; an empty one is the data folder."""
+        line = manifest_line(place)
+        path = self._root / (line[0] if line else place)
+        start = self._folder if self._base == SOURCES else self._root
+        uri = quote(os.fsencode(os.path.relpath(path, start).replace(os.sep, "/")))
+        physical: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": self._base}}
+        if line:
+            physical["region"] = {"startLine": line[1]}
+        return {"physicalLocation": physical}
+
+
+def _driver() -> dict[str, Any]:
+    return {
+        "name": "clf",
+        "semanticVersion": __version__,
+        "rules": [
+            {
+                "id": code.code,
+                "shortDescription": {"text": code.title},
+                "fullDescription": {"text": f"{code.title} ({code.category})"},  # GitHub wants one
+                "help": {"text": code.fix},
+                "defaultConfiguration": {"level": LEVELS[code.severity]},
+                "properties": {"tags": [code.category]},
+            }
+            for code in CODES.values()
+        ],
+    }
+
+
+def _result(item: Judged, places: _Places) -> dict[str, Any]:
+    """Accepted findings are suppressed; those that are accepted in part have their new places alone."""
+    finding = item.finding if item.outcome == "accepted" else item.new
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": _INDEX[finding.code],
+        "level": LEVELS[finding.severity],
+        "message": {"text": printable(f"{finding.reason}. {finding.fix}")},
+        "locations": [places.location(finding.path)],
+    }
+    if finding.others:
+        result["relatedLocations"] = [places.location(place) for place in finding.others[:RELATED]]
+    if item.outcome == "accepted":
+        result["suppressions"] = [{"kind": "external", "justification": "accepted by the baseline"}]
+    if item.outcome:
+        result["properties"] = {"gate": item.outcome}
+    return result
+
+
+def _rank(item: Judged) -> tuple[bool, int, str]:
+    """What fails comes first, then the severities."""
+    return item.outcome != "failed", SEVERITIES.index(item.finding.severity), item.finding.code
