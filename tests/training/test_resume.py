@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def test_killed_in_mid_epoch_and_resumed_from_there(
     process = start_clf(train_arguments(tiny_dataset, tmp_path, "run", *MORE, "--checkpoint-every", "3"), cwd=tmp_path)
     run = RunDir(tmp_path / "run")
     while not run.step_checkpoint(12).exists() and process.poll() is None:
-        pass  # step 12 is the fourth of the second epoch's eight
+        time.sleep(0.002)  # step 12 is the fourth of the second epoch's eight
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
