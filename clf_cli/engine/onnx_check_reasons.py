@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from clf_cli.engine.onnx_check_result import Check, GoldenParity, OnnxCheckResult, ScoreCheck
-from clf_cli.engine.onnx_gates import Gates
 from clf_cli.engine.onnx_golden import Golden
 from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, Parity
 from clf_cli.engine.onnx_provider import Placement
 from clf_cli.models.classifier import Classifier
+from clf_cli.values.onnx_gates import Gates
 from clf_cli.values.preprocess import Preprocess
 
 INPUT_TOLERANCE = 1e-4  # of a normalised value; one step of a pixel is 0.004 or more

@@ -9,6 +9,7 @@ from clf_cli import __version__
 from clf_cli.engine.onnx_check import Evidence
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_fallen import Fallen
+from clf_cli.engine.onnx_gates import asked_of
 from clf_cli.engine.onnx_golden import Golden, golden_images, golden_of, write_golden
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_judge import Judge
@@ -24,7 +25,7 @@ from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.onnx import onnx_classifier
-from clf_cli.settings.onnx_sections import ValidateSection, VariantSection
+from clf_cli.settings.onnx_sections import VariantSection
 from clf_cli.settings.sections import TrainSection
 from clf_cli.values.contract import Contract, Score, labels_mapping
 from clf_cli.values.onnx_files import OnnxFiles
@@ -203,8 +204,7 @@ def _final_check(
         answers=None if found is None else found.answers,
         same_data=found is not None and found.score is not None and found.score.rescored,
     )
-    gates = ValidateSection(min_agreement=plan.variant.min_agreement, max_accuracy_drop=plan.variant.max_accuracy_drop)
-    check = judge.check(model, evidence, gates)
+    check = judge.check(model, evidence, asked_of(plan.variant))
     if check.reasons:
         raise ExportError(
             f"The finished ONNX file of {judge.reference.path} does not pass its check: {'; '.join(check.reasons)}.",

@@ -1,29 +1,8 @@
-"""How far an ONNX file may be from its reference before the answer is no: what was asked for, else by precision."""
+"""Which gates hold for an ONNX file: what was asked for, else those of its precision."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from clf_cli.settings.onnx_sections import ValidateSection
+from clf_cli.settings.onnx_sections import ValidateSection, VariantSection
+from clf_cli.values.onnx_gates import DEFAULTS, Gates
 from clf_cli.values.precision import OnnxPrecision
-
-
-@dataclass(frozen=True)
-class Gates:
-    """`tolerance` is of logits, relative to max(1, max|logit|); None does not look at them. The others are shares."""
-
-    tolerance: float | None
-    min_agreement: float
-    max_accuracy_drop: float
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-DEFAULTS: dict[OnnxPrecision, Gates] = {
-    "fp32": Gates(1e-4, 1.0, 0.0),
-    "fp16": Gates(None, 0.99, 0.005),
-    "int8": Gates(None, 0.95, 0.01),
-}
 
 
 def gates_of(asked: ValidateSection, precision: OnnxPrecision) -> Gates:
@@ -34,3 +13,8 @@ def gates_of(asked: ValidateSection, precision: OnnxPrecision) -> Gates:
         usual.min_agreement if asked.min_agreement is None else asked.min_agreement,
         usual.max_accuracy_drop if asked.max_accuracy_drop is None else asked.max_accuracy_drop,
     )
+
+
+def asked_of(variant: VariantSection) -> ValidateSection:
+    """The gates that were asked for a variant, as `clf validate-onnx` takes them."""
+    return ValidateSection(min_agreement=variant.min_agreement, max_accuracy_drop=variant.max_accuracy_drop)

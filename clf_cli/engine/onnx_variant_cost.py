@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from clf_cli.engine.onnx_gates import Gates
 from clf_cli.engine.onnx_parity import images_parity
 from clf_cli.values.labels import shown
+from clf_cli.values.onnx_gates import Gates
 from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.predictions import Predictions
 

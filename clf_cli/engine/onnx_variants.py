@@ -12,7 +12,7 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import Sample
 from clf_cli.engine.onnx_child import Limits
 from clf_cli.engine.onnx_fallen import Fallen
-from clf_cli.engine.onnx_gates import DEFAULTS, Gates
+from clf_cli.engine.onnx_gates import asked_of, gates_of
 from clf_cli.engine.onnx_metadata import Made, metadata
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan, inputs_of, spread
 from clf_cli.engine.onnx_quantize import Candidate, candidates
@@ -25,6 +25,7 @@ from clf_cli.errors import DataError, ExportError
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.onnx_sections import VariantSection
 from clf_cli.values.contract import Contract
+from clf_cli.values.onnx_gates import Gates
 from clf_cli.values.predictions import Predictions, softmax
 from clf_cli.values.preprocess import InputArray
 from clf_cli.values.progress import Progress, silent
@@ -250,12 +251,7 @@ class _Maker:
 
     @property
     def _gates(self) -> Gates:
-        usual, variant = DEFAULTS[self.variant.precision], self.variant
-        return Gates(
-            None,
-            usual.min_agreement if variant.min_agreement is None else variant.min_agreement,
-            usual.max_accuracy_drop if variant.max_accuracy_drop is None else variant.max_accuracy_drop,
-        )
+        return gates_of(asked_of(self.variant), self.variant.precision)
 
     @property
     def _wrapping(self) -> str:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clf_cli.engine.onnx_gates import DEFAULTS
 from clf_cli.engine.onnx_variant_cost import ClassLoss, cost_of
 from clf_cli.values.labels import Labels
+from clf_cli.values.onnx_gates import DEFAULTS
 from clf_cli.values.predictions import Predictions
 
 LABELS = Labels(("", "a", "b"))
