@@ -92,7 +92,8 @@ def _result(item: Judged, places: _Places) -> dict[str, Any]:
         "locations": [places.location(finding.path)],
     }
     if finding.others:
-        result["relatedLocations"] = [places.location(place) for place in finding.others[:RELATED]]
+        others = dict.fromkeys(finding.others)  # the schema wants them to differ
+        result["relatedLocations"] = [places.location(place) for place in list(others)[:RELATED]]
     if item.outcome == "accepted":
         result["suppressions"] = [{"kind": "external", "justification": "accepted by the baseline"}]
     if item.outcome:

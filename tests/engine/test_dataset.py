@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.dataset import survey_dataset
-from clf_cli.engine.dataset import check_dataset, dataset_report, inspect
-from clf_cli.errors import CheckFailedError
+from clf_cli.engine.dataset import dataset_report, inspect
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.settings.sections import DataSection
 
@@ -62,18 +61,6 @@ def test_the_report(root):
         ("unreadable", "error"),
         ("duplicate", "warning"),
     ]
-
-
-def test_errors_fail_the_check_and_warnings_do_not(root):
-    with pytest.raises(CheckFailedError, match="1 error") as error:
-        check(DataSection(root=root))
-    assert error.value.exit_code == 1
-    check(DataSection(root=root, on_bad_image="skip"))
-
-
-def check(section: DataSection) -> None:
-    dataset = survey_dataset(section, 0)
-    check_dataset(dataset, dataset.findings)
 
 
 def test_a_share_of_an_empty_split_is_undefined(root):

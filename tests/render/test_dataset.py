@@ -1,16 +1,18 @@
 """The class table comes first, findings after it, and no label is taken for markup."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 
-from clf_cli.data.samples import Finding
+from clf_cli.data.samples import Finding, Sample
 from clf_cli.engine.crop_loss import crop_loss
 from clf_cli.engine.dataset import USUAL_INPUT, DatasetResult, Spread
+from clf_cli.engine.metadata_counts import metadata_counts
 from clf_cli.engine.pixel_statistics import PixelStatistics
 from clf_cli.engine.size_counts import SizeCount
-from clf_cli.render.dataset import CLASSES_SHOWN, FINDINGS_SHOWN, header, rows, table
+from clf_cli.render.dataset import CLASSES_SHOWN, header, rows, table
 from clf_cli.values.labels import Labels
 
 
@@ -66,17 +68,70 @@ def test_findings_follow_by_severity_and_control_characters_are_escaped():
 
 def test_long_lists_are_cut_and_say_so():
     count = CLASSES_SHOWN + 7
-    many = result([f"c{i:04}" for i in range(count)], [(i + 1, 1) for i in range(count)],
-                  [Finding.of("CLF401", f"{i}.jpg", "twice") for i in range(FINDINGS_SHOWN + 3)])  # fmt: skip
+    many = result([f"c{i:04}" for i in range(count)], [(i + 1, 1) for i in range(count)])
     shown = text(many)
     assert "… 7 classes between" in shown
     assert f"c{count - 1:04}" in shown
     assert "c0000" in shown
-    assert "… and 3 more" in shown
 
 
 def test_csv_rows():
     lines = [header(result()), *rows(result())]
-    assert lines[0] == ("index", "class", "train", "train_share", "val", "val_share")
-    assert lines[1] == (0, "", 3, 0.3, 1, 1 / 3)
+    assert lines[0][:6] == ("index", "class", "train", "train_share", "val", "val_share")
+    assert lines[0][6:] == ("cut_pixels", "cut_side", "enlarged", "stretched", "bars")
+    assert lines[1][:6] == (0, "", 3, 0.3, 1, 1 / 3)
+    assert lines[1][6:8] == (0, 0)
     assert all(len(line) == len(lines[0]) for line in lines)
+
+
+def test_a_label_is_no_formula_in_a_spreadsheet():
+    names = [row[1] for row in rows(result(names=("-1", "=1+1", "@x")))]
+    assert names == ["-1", "'=1+1", "'@x"]
+
+
+def test_pixels_and_what_the_model_is_fed():
+    shown = text(result())
+    assert "mean 0.50 0.40 0.30, deviation 0.20 0.20 0.10" in shown
+    assert "normalised for the model: mean 0.07 -0.25 -0.47, deviation 0.87 0.89 0.44" in shown
+
+
+def test_the_transform_says_what_it_does_to_the_images():
+    shown = text(result())
+    assert "Resized by squash to 224 x 224 px: nothing cut off, enlarged 3.2 times, stretched 2.0 times" in shown
+    assert "What would keep more" not in shown
+    assert "Cut off" not in shown
+
+
+def test_classes_that_lose_most_are_told_and_the_mode_that_keeps_more():
+    shown = text(result(preprocess=replace(USUAL_INPUT, resize_mode="crop")))
+    assert "Resized by crop to 224 x 224 px: 34.6 % cut off" in shown
+    assert "--resize-mode letterbox: nothing cut off, enlarged 2.2 times, 34.6 % bars" in shown
+    losing = shown[shown.index("Cut off by") :].splitlines()[4:6]
+    assert ["00" in losing[0], "[bold]x" in losing[1]] == [True, True]
+    assert all("50.0 %" in line for line in losing)
+    assert "--crop-share" not in shown
+
+
+def test_a_centre_that_is_cut_out_has_a_flag():
+    assert "--crop-share 1: cuts no centre out" in text(result(preprocess=replace(USUAL_INPUT, crop_share=0.5)))
+
+
+def test_keys_of_the_rows():
+    shown = text(result(metadata=metadata_counts([
+        Sample("a", "x", metadata={"camera": camera, "[red]id": f"\x1b[31m{number}", "at": number, "empty": ""})
+        for number, camera in enumerate("aababcd")
+    ])))  # fmt: skip
+    lines = {line.split("│")[1].strip(): line.split("│")[2:] for line in shown.splitlines() if line.count("│") == 5}
+    assert [cell.strip() for cell in lines["camera"][:3]] == ["7", "4", "a (3), b (2), c (1), …"]
+    assert "each once, such as \\x1b[31m0" in lines["[red]id"][2]
+    assert "0 to 6" in lines["at"][2]
+    assert '"" (7)' in lines["empty"][2]
+    assert "\x1b" not in shown
+
+
+def test_eighty_columns_hold_three_splits_and_a_long_name():
+    names = ("a class of a long name, such as people give", "b", "c")
+    console = Console(file=io.StringIO(), width=80, no_color=True)
+    console.print(table(result(names=names, preprocess=replace(USUAL_INPUT, resize_mode="crop"))))
+    assert isinstance(console.file, io.StringIO)
+    assert max(map(len, console.file.getvalue().splitlines())) <= 80

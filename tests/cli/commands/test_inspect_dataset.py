@@ -70,7 +70,7 @@ def test_problems_are_listed_below_the_table_and_exit_1(data, capfd):
     assert out.index("classes") < out.index("Findings")
     for text in ("train/cat/zero.png", "train/cat/text.png", '"bird"', "two labels", "train and val"):
         assert text in out
-    assert "training refuses it" in error
+    assert "Training refuses it" in error
     assert "--on-bad-image skip" in error
 
 
