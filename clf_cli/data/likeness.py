@@ -4,8 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clf_cli.data.pixels import SIDE, thumbnail
+from clf_cli.data.pixels import SIDE, on_grid
 
+GRID = 8 * SIDE
 LEAST_CORRELATION = 0.95  # of the colours of two thumbnails
 
 Thumbnail = npt.NDArray[np.uint8]
@@ -13,8 +14,8 @@ Flags = npt.NDArray[np.bool_]
 
 
 def small(image: Image.Image) -> Thumbnail:
-    """(SIDE, SIDE, 3) of an RGB image."""
-    return np.asarray(thumbnail(image))
+    """(SIDE, SIDE, 3) of an RGB image; its aspect ratio is lost."""
+    return np.asarray(on_grid(image, GRID).resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
 def alike(one: Thumbnail, other: Thumbnail) -> Flags:

@@ -21,7 +21,7 @@ from clf_cli.values.progress import Progress, silent
 MISSING, OUTSIDE = "CLF101", "CLF111"
 MAX_BYTES = 1 << 30
 CHUNK = 32
-SCAN_VERSION = f"4 pillow {PIL.__version__}"  # another Pillow may decode more, or less
+SCAN_VERSION = f"5 pillow {PIL.__version__}"  # another Pillow may decode more, or less
 
 
 @dataclass(frozen=True, slots=True)
