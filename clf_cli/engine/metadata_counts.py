@@ -47,7 +47,7 @@ class _Counting:
 
     def add(self, value: Any) -> None:
         self.rows += 1
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+        text = _encodable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
         if text in self.values or len(self.values) < DISTINCT:
             self.values[text] += 1
         else:
@@ -65,7 +65,8 @@ def metadata_counts(rows: Iterable[Sample]) -> tuple[KeyCounts, ...]:
     """
     found: dict[str, _Counting] = {}
     for row in rows:
-        for key, value in keys_and_values(row):
+        for name, value in keys_and_values(row):
+            key = _encodable(name)
             if key in found or len(found) < KEYS:
                 found.setdefault(key, _Counting()).add(value)
     return tuple(_counts(key, counting) for key, counting in found.items())
@@ -75,3 +76,8 @@ def _counts(key: str, counting: _Counting) -> KeyCounts:
     ranked = sorted(counting.values.items(), key=lambda item: (-item[1], item[0]))[:MOST_FREQUENT]
     low, high = counting.numbers or (None, None)
     return KeyCounts(key, counting.rows, len(counting.values), counting.more, tuple(ranked), low, high)
+
+
+def _encodable(text: str) -> str:
+    """Halves of surrogate pairs, which JSON can hold and UTF-8 cannot, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,15 +1,11 @@
 """Everything that the page about a run shows, in one value: what its files say, and pictures of the worst mistakes."""
 
-import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from PIL import Image
-
-from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import HistoryResult, history
 from clf_cli.engine.run_files import read_run
@@ -25,6 +21,7 @@ from clf_cli.engine.stored_reports import (
     contract_of,
     read_stored,
 )
+from clf_cli.engine.thumbnails import small_jpeg
 from clf_cli.settings.root import Settings
 from clf_cli.settings.sources import StoredSetting, stored_settings
 from clf_cli.values.contract import Contract
@@ -36,7 +33,6 @@ from clf_cli.values.run_record import RunRecord
 T = TypeVar("T")
 WORST = 24
 PICTURE = 176  # pixels of a picture's longer side
-QUALITY = 80  # of JPEG: a picture takes about 7 kB
 LOG_LINES = 500
 SPLITS = ("val", "test")
 
@@ -199,21 +195,9 @@ def worst_images(predictions: Predictions, root: Path, pictures: bool = True) ->
         return Mistakes(note="Every image is predicted right.")
     if not pictures:
         return Mistakes(tuple(WorstImage(sample, None) for sample in samples), "Pictures were left out on request.")
-    images = tuple(WorstImage(sample, _picture(root / sample.path)) for sample in samples)
+    images = tuple(WorstImage(sample, small_jpeg(root / sample.path, PICTURE)) for sample in samples)
     lost = sum(image.jpeg is None for image in images)
     return Mistakes(images, f"{lost} of {len(images)} pictures can no longer be read." if lost else "")
-
-
-def _picture(path: Path) -> bytes | None:
-    """A JPEG with PICTURE pixels on its longer side, or fewer where the image is smaller."""
-    try:
-        image = open_image(path)
-    except UnreadableImageError:
-        return None
-    image.thumbnail((PICTURE, PICTURE), Image.Resampling.BICUBIC)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
 
 
 def _by_split(run: RunDir, kind: str, parse: Callable[[Mapping[str, Any]], T]) -> dict[str, T]:

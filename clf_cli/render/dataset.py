@@ -7,34 +7,48 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from clf_cli.data.codes import SEVERITIES
-from clf_cli.data.samples import Finding, printable
+from clf_cli.data.samples import WHOLE
 from clf_cli.engine.dataset import DatasetResult, Spread
-from clf_cli.render.text import UNDEFINED, counted, label, percent
+from clf_cli.render import crop_loss, dataset_findings, metadata_counts
+from clf_cli.render.csv import no_formula
+from clf_cli.render.junit import Case
+from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
 CLASSES_SHOWN = 200  # more are told by their largest and smallest
-FINDINGS_SHOWN = 50
-STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+CROP_COLUMNS = ("cut_pixels", "cut_side", "enlarged", "stretched", "bars")
 
 
 def table(result: DatasetResult) -> RenderableType:
-    """Classes first, with count and share per split; then the numbers of the whole set; then the findings."""
-    parts: list[RenderableType] = [_classes(result), *(Text(line) for line in lines(result))]
-    if result.findings:
-        parts += [Text(), _findings(result.findings)]
-    return Group(*parts)
+    """Classes first, with count and share per split; then the numbers of the whole set; then a row for each code."""
+    return Group(_whole(result), Text(), dataset_findings.table(result.findings, result.gate))
+
+
+def full(result: DatasetResult) -> RenderableType:
+    """The same with every finding."""
+    return Group(_whole(result), Text(), dataset_findings.listing(result.findings, result.gate))
+
+
+def cases(result: DatasetResult) -> tuple[Case, ...]:
+    """The gate for JUnit, a case for each code; without a gate none."""
+    return () if result.gate is None else dataset_findings.cases(result.gate)
 
 
 def rows(result: DatasetResult) -> Iterator[tuple[str | int | float, ...]]:
-    """One line per class for a CSV file: index, class, then count and share per split."""
+    """One line per class for a CSV file: index, class, count and share per split, then what the transform does."""
     for index, name in enumerate(result.labels):
         columns = range(len(result.splits))
-        yield (index, name, *(v for s in columns for v in (int(result.counts[index, s]), result.share(index, s))))
+        counts = (value for s in columns for value in (int(result.counts[index, s]), result.share(index, s)))
+        yield (index, no_formula(name), *counts, *result.crop.classes[index].to_json().values())
 
 
 def header(result: DatasetResult) -> tuple[str, ...]:
     """The first line of that file."""
-    return ("index", "class", *(name for split in result.splits for name in (split, f"{split}_share")))
+    return (
+        "index",
+        "class",
+        *(name for split in result.splits for name in (split or WHOLE, f"{split or WHOLE}_share")),
+        *CROP_COLUMNS,
+    )
 
 
 def lines(result: DatasetResult) -> tuple[str, ...]:
@@ -43,7 +57,9 @@ def lines(result: DatasetResult) -> tuple[str, ...]:
     told = [
         f"Largest class over smallest: {ratio:.1f}" if isfinite(ratio) else "",
         f"Width {_spread(result.width)} px, height {_spread(result.height)} px (smallest, median, largest)",
+        f"Longer side over shorter: {_spread(result.aspect)}",
         f"Formats: {_counts(result.formats)}; modes: {_counts(result.modes)}; {_size(result.total_bytes)}",
+        *pixel_lines(result),
         f"Turned by EXIF: {counted(result.rotated, 'image')}" if result.rotated else "",
         f"Repeated: {counted(result.duplicates, 'row')}" if result.duplicates else "",
     ]
@@ -53,7 +69,26 @@ def lines(result: DatasetResult) -> tuple[str, ...]:
             names = ", ".join(label(name) for name in missing[:8])
             more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
             told.append(f"Without {split} images: {names}{more}")
-    return tuple(line for line in told if line)
+    return tuple(line for line in (*told, *crop_loss.lines(result.crop)) if line)
+
+
+def _whole(result: DatasetResult) -> RenderableType:
+    parts: list[RenderableType] = [_classes(result), *(Text(line) for line in lines(result))]
+    lost = crop_loss.table(result.crop, result.labels)
+    parts += [Text(), lost] if lost is not None else []
+    parts += [Text(), metadata_counts.table(result.metadata)] if result.metadata else []
+    return Group(*parts)
+
+
+def pixel_lines(result: DatasetResult) -> tuple[str, ...]:
+    """Mean and deviation per channel, and what the normalisation of the model makes of them."""
+    if not result.pixels.images:
+        return ()
+    found, fed = result.pixels, result.normalized
+    return (
+        f"Pixels, red green blue: mean {_channels(found.mean)}, deviation {_channels(found.std)}",
+        f"  normalised for the model: mean {_channels(fed.mean)}, deviation {_channels(fed.std)}",
+    )
 
 
 def _classes(result: DatasetResult) -> Table:
@@ -91,22 +126,13 @@ def _cell(result: DatasetResult, index: int, split: int) -> tuple[str, str]:
     return (f"{count:,}", percent(result.share(index, split))) if count else (UNDEFINED, "")
 
 
-def _findings(findings: Sequence[Finding]) -> Table:
-    ranked = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-    grid = Table(title="Findings", title_justify="left")
-    for column in ("severity", "category", "where", "what"):
-        grid.add_column(column, overflow="fold")
-    for finding in ranked[:FINDINGS_SHOWN]:
-        severity = Text(finding.severity, style=STYLES[finding.severity])
-        grid.add_row(severity, finding.category, Text(printable(finding.path)), Text(printable(finding.reason)))
-    if len(ranked) > FINDINGS_SHOWN:
-        grid.add_row("", "", "", Text(f"… and {len(ranked) - FINDINGS_SHOWN} more; --json has all", style="dim"))
-    return grid
-
-
 def _spread(spread: Spread) -> str:
     values = (spread.smallest, spread.median, spread.largest)
-    return ", ".join(f"{value:g}" if isfinite(value) else UNDEFINED for value in values)
+    return ", ".join(f"{value:.4g}" if isfinite(value) else UNDEFINED for value in values)
+
+
+def _channels(values: Sequence[float]) -> str:
+    return " ".join(decimal(value, 2) for value in values)
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -1,5 +1,7 @@
 """Keys and values are counted as the rows have them, within a bound of memory."""
 
+import json
+
 from clf_cli.data.samples import Sample
 from clf_cli.engine.metadata_counts import DISTINCT, KEYS, metadata_counts
 
@@ -37,3 +39,9 @@ def test_many_values_and_many_keys_are_bounded_and_say_so():
     found = counted(*({"id": f"{number:05}"} for number in range(DISTINCT + 5)))["id"]
     assert (found.rows, found.distinct, found.more) == (DISTINCT + 5, DISTINCT, True)
     assert len(counted({f"k{number}": 1 for number in range(KEYS + 5)})) == KEYS
+
+
+def test_halves_of_surrogate_pairs_can_be_written():
+    found = counted({"\ud800": "a\udfffb", "list": ["\ud800"]})
+    assert "\\ud800" in found
+    json.dumps([key.to_json() for key in found.values()], ensure_ascii=False).encode()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clf_cli.errors import RunError
-from clf_cli.render.csv import write_csv
+from clf_cli.render.csv import no_formula, write_csv
 
 cells = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=8)
 
@@ -36,3 +36,13 @@ def test_an_unwritable_place_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"Cannot write .*x\.csv"):
         write_csv(tmp_path / "file" / "x.csv", ("a",), [])
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "@SUM(A1)", "-a", "  =1", "\t=1", '=HYPERLINK("x")'])
+def test_a_formula_becomes_text(text):
+    assert no_formula(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "7", "-7", "+1.5", "a=b", "two-one", "'=1", "é"])
+def test_other_text_stays(text):
+    assert no_formula(text) == text

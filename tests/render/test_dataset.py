@@ -129,7 +129,7 @@ def test_keys_of_the_rows():
     assert "\x1b" not in shown
 
 
-def test_eighty_columns_hold_three_splits_and_a_long_name():
+def test_eighty_columns_hold_a_long_name():
     names = ("a class of a long name, such as people give", "b", "c")
     console = Console(file=io.StringIO(), width=80, no_color=True)
     console.print(table(result(names=names, preprocess=replace(USUAL_INPUT, resize_mode="crop"))))

@@ -1,0 +1,37 @@
+"""A data set's report as files: JSON, CSV and PNG under one name, and two more pictures."""
+
+from pathlib import Path
+
+import numpy as np
+
+from clf_cli.engine.dataset import DatasetResult
+from clf_cli.engine.dataset_examples import Examples
+from clf_cli.engine.thumbnails import Pixels, small_image
+from clf_cli.files import write_json
+from clf_cli.render import dataset_bars, dataset_examples, size_counts
+from clf_cli.render.csv import write_csv
+from clf_cli.render.dataset import header, rows
+from clf_cli.render.figures import save_figure
+from clf_cli.values.report import Report
+
+
+def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) -> tuple[Path, ...]:
+    """Writes STEM.json, STEM.csv, STEM.png (bars), STEM-sizes.png and STEM-examples.png, and returns their paths.
+
+    Each is whole or not there at all (RunError); `root` is the folder that the examples are relative to.
+    """
+    result = report.result
+    assert isinstance(result, DatasetResult)
+    suffixes = (".json", ".csv", ".png", "-sizes.png", "-examples.png")
+    paths = tuple(stem.with_name(f"{stem.name}{suffix}") for suffix in suffixes)
+    write_json(paths[0], report.to_json())
+    write_csv(paths[1], header(result), rows(result))
+    save_figure(dataset_bars.figure(result, root.name), paths[2])
+    save_figure(size_counts.figure(result, root.name), paths[3])
+    save_figure(dataset_examples.figure(examples, lambda path: _pixels(root / path), root.name), paths[4])
+    return paths
+
+
+def _pixels(path: Path) -> Pixels | None:
+    image = small_image(path, dataset_examples.PIXELS)
+    return None if image is None else np.asarray(image)
