@@ -1,0 +1,102 @@
+"""A baseline is read back as it was written, line by line, and survives lines that move in a manifest."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
+
+from clf_cli.data.codes import CODES
+from clf_cli.data.dataset import survey_dataset
+from clf_cli.data.samples import Finding
+from clf_cli.engine.dataset_baseline import Entry, Identity, read_baseline, write_baseline
+from clf_cli.errors import UsageError
+from clf_cli.settings.sections import DataSection
+
+TEXT = st.text(min_size=1)
+ENTRIES = st.builds(
+    lambda code, text, whole: Entry(code, reason=text) if whole else Entry(code, text),
+    st.sampled_from(sorted(CODES)),
+    TEXT,
+    st.booleans(),
+)
+
+
+@given(st.frozensets(ENTRIES))
+@example(frozenset({Entry("CLF603", "not-utf8-\udcff.png")}))
+def test_read_back_as_written(tmp_path_factory, entries):
+    path = tmp_path_factory.mktemp("baseline") / "b.json"
+    write_baseline(path, entries)
+    assert read_baseline(path) == entries
+
+
+def test_one_entry_a_line_in_a_fixed_order(tmp_path):
+    path = tmp_path / "b.json"
+    entries = [Entry("CLF505", reason='class "6" has no val image'), Entry("CLF401", "é.png"), Entry("CLF401", "a.png")]
+    write_baseline(path, entries)
+    text = path.read_text(encoding="utf-8")
+    lines = [line.strip().rstrip(",") for line in text.splitlines() if '"code"' in line]
+    assert [json.loads(line).get("place") for line in lines] == ["a.png", "é.png", None]
+    assert "é" in text
+    write_baseline(path, reversed(entries))
+    assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no baseline of clf"),
+        ('{"kind": "dataset"}', "no baseline of clf"),
+        ('{"kind": "baseline", "schema_version": 2, "accepted": []}', "another version"),
+        ('{"kind": "baseline", "schema_version": 1}', "no list"),
+        ('{"kind": "baseline", "schema_version": 1, "accepted": [7]}', "Entry 1"),
+        ('{"kind": "baseline", "schema_version": 1, "accepted": [{"code": "CLF000", "place": "x"}]}', "CLF000"),
+        ('{"kind": "baseline", "schema_version": 1, "accepted": [{"code": "CLF401"}]}', "place"),
+        ('{"kind": "baseline", "schema_version": 1, "accepted": [{"code": "CLF401", "place": 1}]}', "strings"),
+    ],
+)
+def test_what_is_no_baseline_is_named(tmp_path, text, message):
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as error:
+        read_baseline(path)
+    assert str(path) in error.value.message
+
+
+def test_a_folder_is_no_baseline(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_baseline(tmp_path)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("CLF_CACHE_DIR", str(tmp_path / "cache"))
+    for value, name in enumerate("abc"):
+        Image.new("RGB", (20 + value, 20)).save(tmp_path / f"{name}.png")
+    return tmp_path / "rows.jsonl"
+
+
+def write_rows(manifest: Path, *names: str) -> None:
+    rows = [{"image": f"{name}.png", "label": name, "split": "train"} for name in names]
+    manifest.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_lines_of_a_manifest_may_move(manifest):
+    found = {}
+    for names in ("abc", "cba"):
+        write_rows(manifest, *names)
+        identity = Identity(survey_dataset(DataSection(root=manifest), 0))
+        line = names.index("b") + 1
+        found[names] = identity.entries(Finding.of("CLF411", f"rows.jsonl:{line}", "again"))
+    assert found["abc"] == found["cba"] == (Entry("CLF411", "b.png"),)
+
+
+def test_a_line_that_is_no_row_stays_a_line_and_the_whole_set_a_sentence(manifest):
+    write_rows(manifest, "a", "b")
+    identity = Identity(survey_dataset(DataSection(root=manifest), 0))
+    assert identity.entries(Finding.of("CLF201", "rows.jsonl:9", "not JSON")) == (Entry("CLF201", "rows.jsonl:9"),)
+    assert identity.entries(Finding.of("CLF507", "", "uneven")) == (Entry("CLF507", reason="uneven"),)
