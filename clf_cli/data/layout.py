@@ -174,3 +174,8 @@ def _outside(draft: _Draft, folders: list[Path]) -> None:
     if total:
         names = ", ".join(name for name, count in sorted(counts.items()) if count)
         draft.notes.append(f"Outside the splits, not read: {total} {'image' if total == 1 else 'images'} in {names}.")
+        draft.findings += [
+            Finding.of("CLF208", name, f"images outside the splits, not read: {count}", count=count)
+            for name, count in sorted(counts.items())
+            if count
+        ]

@@ -3,7 +3,10 @@
 from collections import Counter
 
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.naming import naming_findings
+from clf_cli.data.quality import quality_findings
 from clf_cli.data.samples import Finding
+from clf_cli.data.unnamed import unnamed_findings
 from clf_cli.engine.near_findings import near_findings
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.values.labels import shown
@@ -17,8 +20,12 @@ def all_findings(
     dataset: Dataset, section: InspectSection, threads: int = 1, progress: Progress = silent
 ) -> tuple[Finding, ...]:
     """What `dataset` carries, then what only an inspection looks for; each group in a fixed order."""
+    rows = (*dataset.samples, *dataset.left_out)
     return (
         *dataset.findings,
+        *unnamed_findings(dataset.root, rows, dataset.files),
+        *naming_findings(rows, dataset.files),
+        *quality_findings((sample.path for sample in dataset.samples), dataset.files, section),
         *near_findings(dataset, section, threads, progress),
         *balance_findings(dataset),
     )

@@ -100,8 +100,10 @@ def test_litter_is_counted_and_folders_beside_the_splits_are_said_once(tmp_path)
     listing = read_layout(tmp_path)
     assert [sample.path for sample in listing.samples] == ["train/a/1.jpg"]
     assert listing.notes == ("Outside the splits, not read: 3 images in extras, other.",)
-    assert [(f.category, f.severity, f.reason) for f in listing.findings] == [
-        ("litter", "info", "hidden files, passed over: 4")
+    assert [(f.code, f.severity, f.path, f.count) for f in listing.findings] == [
+        ("CLF208", "info", "extras", 2),
+        ("CLF208", "info", "other", 1),
+        ("CLF801", "info", "", 4),
     ]
 
 
