@@ -14,7 +14,8 @@ from clf_cli.engine.report_page import Mistakes, report_page, worst_images
 from clf_cli.engine.stored_reports import CalibrationFacts
 from clf_cli.errors import RunError
 from clf_cli.render import figures
-from clf_cli.render.report_page import for_script, html, write_page
+from clf_cli.render.page_template import for_script
+from clf_cli.render.report_page import html, write_page
 from tests.report_pages import ALERT, HOSTILE, hostile, predictions_of, with_classes, with_epochs
 
 VOID = {"meta", "link", "img", "input", "br"}
