@@ -20,7 +20,7 @@ from clf_cli.engine.onnx_publish import inside, model_ref, onnx_target, publish
 from clf_cli.engine.onnx_rescore import Rescored, rescore, why_not
 from clf_cli.engine.onnx_variant_cost import Cost
 from clf_cli.engine.onnx_variants import Varied, require_images, suffix_of, vary
-from clf_cli.errors import DataError, ExportError, first_line
+from clf_cli.errors import DataError, ExportError, ModelError, first_line
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
@@ -204,10 +204,14 @@ def _final_check(
         answers=None if found is None else found.answers,
         same_data=found is not None and found.score is not None and found.score.rescored,
     )
-    check = judge.check(model, evidence, asked_of(plan.variant))
-    if check.reasons:
+    try:
+        check = judge.check(model, evidence, asked_of(plan.variant))
+        reasons = "; ".join(check.reasons)
+    except ModelError as error:
+        reasons = error.message.rstrip(".")
+    if reasons:
         raise ExportError(
-            f"The finished ONNX file of {judge.reference.path} does not pass its check: {'; '.join(check.reasons)}.",
+            f"The finished ONNX file of {judge.reference.path} does not pass its check: {reasons}.",
             "Nothing was published.",
         )
     dataset = plan.images.dataset

@@ -28,9 +28,12 @@ class Judge:
     def check(
         self, model: Path, evidence: Evidence | None = None, gates: ValidateSection | None = None
     ) -> OnnxCheckResult:
-        """The checks of validate-onnx against torch, and what else is in `evidence`; by default with its gates."""
+        """The checks of validate-onnx against torch, and what else is in `evidence`; by default with its gates.
+
+        Raises ModelError (exit 4) for a file that ONNX Runtime does not open, or that does not answer.
+        """
         onnx = onnx_classifier(model, self.threads)
-        whole = replace(evidence or Evidence(), reference=self._remembering, inputs=self._inputs(onnx))
+        whole = replace(evidence or Evidence(), reference=self._remembering, inputs=self._inputs(onnx), refused=())
         return check_onnx(onnx, whole, gates or ValidateSection())
 
     def _inputs(self, onnx: Classifier) -> InputArray:

@@ -21,7 +21,7 @@ from clf_cli.engine.onnx_score import value_of
 from clf_cli.engine.onnx_variant_cost import Cost, cost_of
 from clf_cli.engine.onnx_wrap import with_pixels, with_probabilities
 from clf_cli.engine.predict_split import predict_split
-from clf_cli.errors import DataError, ExportError
+from clf_cli.errors import DataError, ExportError, ModelError
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.onnx_sections import VariantSection
 from clf_cli.values.contract import Contract
@@ -156,9 +156,13 @@ class _Maker:
             made = replace(self.made, quantizer=one.quantizer)
             file = self.model.with_name(one.file)
             contract = self._write(file, made)
-            answers = self._answers(file)
-            cost = cost_of(self.variant.precision, expected.split, expected.answers, answers)
-            strict = cost if one.strict is None else self._strict_cost(one.strict, expected)
+            try:
+                answers = self._answers(file)
+                cost = cost_of(self.variant.precision, expected.split, expected.answers, answers)
+                strict = cost if one.strict is None else self._strict_cost(one.strict, expected)
+            except ExportError as error:
+                fallen.append(Fallen(one.name, error.message.rstrip(".")))
+                continue
             found = next((each for each in (cost, strict) if each.reasons(self._gates)), None)
             if found is None:
                 file.replace(self.model)
@@ -213,10 +217,14 @@ class _Maker:
         return cost_of(self.variant.precision, expected.split, expected.answers, answers)
 
     def _answers(self, file: Path) -> Predictions:
+        """Raises ExportError (exit 5) where ONNX Runtime does not open or run the file."""
         expected, dataset = self._expected(), self.plan.images.dataset
         assert dataset is not None  # there are answers
-        opened = onnx_classifier(file, self.plan.compute.threads)
-        return predict_split(opened, dataset, expected.split, self.plan.images.workers, self.progress)
+        try:
+            opened = onnx_classifier(file, self.plan.compute.threads)
+            return predict_split(opened, dataset, expected.split, self.plan.images.workers, self.progress)
+        except ModelError as error:
+            raise ExportError(error.message, _NOTHING) from error
 
     def _write(self, file: Path, made: Made) -> Contract:
         """Puts what is asked for around the network in `file`, with the contract that tells of it."""
@@ -235,6 +243,9 @@ class _Maker:
 
     def _refused(self, fallen: Sequence[Fallen], costs: Sequence[Cost]) -> ExportError:
         precision = self.variant.precision
+        if not costs:
+            tried = " ".join(one.line for one in fallen)
+            return ExportError(f"No {precision} file of {self.contract.arch} can be used. {tried}", _NOTHING)
         best = max(costs, key=lambda cost: (cost.agreement, -cost.drop))
         tried = fallen[0].reason if len(fallen) == 1 else "; ".join(f"{one.rung}: {one.reason}" for one in fallen)
         lost = f" Most is lost of {', '.join(map(str, best.worst))}." if best.worst else ""

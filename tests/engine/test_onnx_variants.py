@@ -243,6 +243,39 @@ class TestGates:
         assert hint.startswith("Nothing was published. Try --precision fp16, or more --calibration-images. To accept")
         assert hint.endswith("To accept it: --min-agreement 0.") or "--min-agreement 0 --max-accuracy-drop" in hint
 
+    @pytest.fixture
+    def broken(self, monkeypatch):
+        """Candidates, of which ONNX Runtime does not open the first `count`."""
+
+        def spoil(count):
+            def made(*arguments, **options):
+                found = _candidates(*arguments, **options)
+                for one in found[:count]:
+                    path = arguments[0].with_name(one.file)
+                    model = onnx.load(path)
+                    model.graph.node[-1].op_type = "NoSuchOperator"
+                    onnx.save(model, path)
+                return found
+
+            monkeypatch.setattr(onnx_variants, "candidates", made)
+
+        return spoil
+
+    def test_a_file_that_cannot_be_opened_falls_as_others_do(self, varied, broken):
+        broken(1)
+        _, found = varied(precision="int8")
+        (fallen,) = found.fallen
+        assert fallen.rung == RUNGS[0].name
+        assert "NoSuchOperator" in fallen.reason
+        assert RUNGS[1].name in found.made.quantizer["calibration"]
+
+    @pytest.mark.parametrize("precision", ["fp16", "int8"])
+    def test_no_file_can_be_opened(self, varied, broken, precision):
+        broken(3)
+        with pytest.raises(ExportError, match=f"No {precision} file of by-hand can be used.*NoSuchOperator") as caught:
+            varied(precision=precision)
+        assert caught.value.hint == "Nothing was published."
+
     def test_what_is_asked_for_wins(self, varied, noisy):
         noisy(3)
         _, found = varied(precision="int8", min_agreement=0.0, max_accuracy_drop=1.0)
