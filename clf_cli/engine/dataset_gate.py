@@ -127,7 +127,7 @@ class Verdict:
 
 def open_gate(section: GateSection, update: bool = False) -> Gate:
     """Raises UsageError (exit 2) for unknown words, contradictory flags, and a baseline that cannot be read."""
-    fail_on, warn_on = _words("--fail-on", section.fail_on), _words("--warn-on", section.warn_on)
+    fail_on, warn_on = gate_words("--fail-on", section.fail_on), gate_words("--warn-on", section.warn_on)
     if both := in_order(fail_on & warn_on):
         raise UsageError(f"--fail-on and --warn-on both name {both[0]}.", "Leave it out of one of them.")
     if update and not fail_on | warn_on:
@@ -181,7 +181,8 @@ def _judged(finding: Finding, outcome: Outcome | None, entries: Sequence[Entry],
     return Judged(finding, "accepted" if outcome and held and all(held) else outcome, places)
 
 
-def _words(flag: str, given: Iterable[str]) -> frozenset[str]:
+def gate_words(flag: str, given: Iterable[str]) -> frozenset[str]:
+    """Severities, categories and codes as CODES spells them; `none` is empty. Raises UsageError (exit 2) for others."""
     words = dict.fromkeys(_word(flag, word) for word in given)
     if NEVER in words and len(words) > 1:
         raise UsageError(f"{flag} {NEVER} stands alone.", "Leave it or the other words away.")
