@@ -9,13 +9,14 @@ from clf_cli.settings.resolved import Resolved, left_aside
 from clf_cli.values.run_record import read_record
 
 
-def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
+def model_data(resolved: Resolved, classifier: Classifier, scores: bool = False) -> Dataset | None:
     """The data set, matched with the model's labels by name; None where there is neither a run nor --data.
 
     What a file or variable says of the data, the architecture or the preprocessing is not the model's: it is left
-    aside, each in a line. Raises DataError, and ModelError for a run of a later clf.
+    aside, each in a line. That weights have no score is not said where the command `scores` them. Raises DataError,
+    and ModelError for a run of a later clf.
     """
-    say_model_notes(resolved, classifier)
+    say_model_notes(resolved, classifier, scores)
     section, run = resolved.settings.data, classifier.run
     if section.root is not None and not resolved.given("data.root"):
         say(f"Not used: data.root = {section.root} ({resolved.origin['data.root']}). Name data with --data.")
@@ -34,18 +35,19 @@ def model_data(resolved: Resolved, classifier: Classifier) -> Dataset | None:
 
 
 def model_data_if_there(resolved: Resolved, classifier: Classifier) -> tuple[Dataset | None, str | None]:
-    """As `model_data`, for a command that can do without: where the images cannot be read, or there is neither a run
-    nor --data, a sentence says so."""
+    """As `model_data`, for a command that scores and can do without: where the images cannot be read, or there is
+    neither a run nor --data, a sentence says so."""
     try:
-        dataset = model_data(resolved, classifier)
+        dataset = model_data(resolved, classifier, scores=True)
     except DataError as error:
         return None, first_line(error)
     return dataset, None if dataset is not None else f"{classifier.path} lies in no run, and no --data names images."
 
 
-def say_model_notes(resolved: Resolved, classifier: Classifier) -> None:
+def say_model_notes(resolved: Resolved, classifier: Classifier, scores: bool = False) -> None:
     """Which settings are not used because the model decides them, and what is to know about its weights."""
-    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in classifier.findings)):
+    findings = () if scores and classifier.score is None else classifier.findings
+    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in findings)):
         say(sentence(line))
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from clf_cli.engine.onnx_check_reasons import decided, misfits, preprocess_reasons
 from clf_cli.engine.onnx_check_result import Check, ComparedWith, GoldenParity, OnnxCheckResult, ScoreCheck
-from clf_cli.engine.onnx_gates import Gates, gates_of
+from clf_cli.engine.onnx_gates import gates_of
 from clf_cli.engine.onnx_golden import TOLERANCES, Golden
 from clf_cli.engine.onnx_graph import graph_facts, graph_problems
 from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, comparable, images_parity, in_order, parity
@@ -19,6 +19,7 @@ from clf_cli.models.classifier import Classifier
 from clf_cli.settings.onnx_sections import ValidateSection
 from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
+from clf_cli.values.onnx_gates import Gates
 from clf_cli.values.predictions import FloatArray, Predictions
 from clf_cli.values.preprocess import InputArray, Preprocess, as_input_of, preprocess_image
 
@@ -57,9 +58,14 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
     gates, facts, reference = gates_of(asked, onnx.precision), graph_facts(onnx.path), evidence.reference
     sizes = tuple(dict.fromkeys(asked.batch_sizes))
     score = _score_check(onnx.score, evidence, gates)
+    odd = tuple(misfits(onnx, reference, evidence.golden))
+    refused = refused_batches(onnx, sizes) if evidence.refused is None else evidence.refused
+    compared_with = _compared_with(evidence, score)
+    if not (compared_with or odd or refused):
+        raise _nothing_to_compare(onnx)
     result = OnnxCheckResult(
         model=onnx.ref,
-        compared_with=_compared_with(onnx, evidence, score),
+        compared_with=compared_with,
         graph=facts,
         batches=(),
         gates=gates,
@@ -68,8 +74,6 @@ def check_onnx(onnx: Classifier, evidence: Evidence, asked: ValidateSection) -> 
         findings=onnx.findings,
     )
     problems = graph_problems(onnx.path, facts, onnx.preprocess, len(onnx.labels))
-    odd = tuple(misfits(onnx, reference, evidence.golden))
-    refused = refused_batches(onnx, sizes) if evidence.refused is None else evidence.refused
     first = [Check("graph", problems), Check("labels and size", odd)]
     if odd or refused:
         return decided(result, first, refused)
@@ -106,20 +110,21 @@ def noise(preprocess: Preprocess, count: int) -> InputArray:
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def _compared_with(onnx: Classifier, evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:
+def _compared_with(evidence: Evidence, score: ScoreCheck | None) -> tuple[ComparedWith, ...]:
     having: tuple[tuple[ComparedWith, object], ...] = (
         ("checkpoint", evidence.reference),
         ("golden samples", evidence.golden),
         ("score", score),
         ("answers through clf", evidence.expected if evidence.reference is None else None),
     )
-    compared = tuple(name for name, found in having if found is not None)
-    if not compared:
-        raise ModelError(
-            f"There is nothing to compare {onnx.path} with: it lies in no run, and has no golden samples beside it.",
-            "Name the checkpoint that it was exported from with --against CHECKPOINT, or images with --data.",
-        )
-    return compared
+    return tuple(name for name, found in having if found is not None)
+
+
+def _nothing_to_compare(onnx: Classifier) -> ModelError:
+    return ModelError(
+        f"There is nothing to compare {onnx.path} with: it lies in no run, and has no golden samples beside it.",
+        "Name the checkpoint that it was exported from with --against CHECKPOINT, or images with --data.",
+    )
 
 
 def _check_batches(onnx: Classifier, evidence: Evidence, gates: Gates, sizes: Sequence[int]) -> tuple[BatchParity, ...]:

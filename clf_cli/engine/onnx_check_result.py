@@ -4,17 +4,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from clf_cli.engine.onnx_gates import Gates
 from clf_cli.engine.onnx_graph import GraphFacts
 from clf_cli.engine.onnx_parity import BatchParity, ImagesParity, Parity
 from clf_cli.engine.onnx_provider import Placement
 from clf_cli.errors import CheckFailedError
+from clf_cli.values.onnx_gates import Gates
 from clf_cli.values.report import DataRef, ModelRef, Report
 
 if TYPE_CHECKING:
     from clf_cli.engine.onnx_fault import Fault
 
 ComparedWith = Literal["checkpoint", "golden samples", "score", "answers through clf"]
+_TOLD_BY_A_PERSON = {"resize kernel", "resize mode", "normalisation", "label order"}
 _TOLD = 3  # reasons in an error message; the report has all
 
 
@@ -121,7 +122,15 @@ class OnnxCheckResult:
             return "`clf export` of its checkpoint writes a file with a free batch, which passes the ONNX checker."
         if failed <= {"golden tensors", "golden images"} and self.images is not None:
             return "The golden samples are of another file: `clf export` writes the file and its samples together."
+        return self._remedy
+
+    @property
+    def _remedy(self) -> str:
         stages = {fault.stage for fault in self.faults}
+        if stages and any(one["category"] == "contract" for one in self.findings):  # told by --labels and --preprocess
+            files = dict.fromkeys("--labels" if stage == "label order" else "--preprocess" for stage in stages)
+            if stages <= _TOLD_BY_A_PERSON:
+                return f"Correct the file of {' and of '.join(files)}, or `clf export` the checkpoint."
         if self.reference is not None and (not stages or "weights" in stages):
             return "If it was exported from another checkpoint, name that one with --against CHECKPOINT."
         again = "Do not ship it: export it again with `clf export`"

@@ -34,6 +34,8 @@ def basis(result: OnnxCheckResult) -> str:
     """What the file was held against, in words."""
     if result.reference is not None:
         return f"compared with {result.reference.path} ({result.reference.weights} weights)"
+    if not result.compared_with:
+        return "not compared: it cannot answer"
     *others, last = result.compared_with
     names = f"{', '.join(others)} and {last}" if others else last
     return f"not compared with a checkpoint, but with its own {names}"
@@ -112,6 +114,8 @@ def _lines(result: OnnxCheckResult) -> list[str]:
     if result.images is None and result.batches:
         few = "no image files" if result.golden is None else "no image files but the golden ones"
         lines.append(f"{few} were compared: name some with --data")
+    if result.passed and result.compared_with == ("answers through clf",):
+        lines.append("compared with itself: whether labels and preprocessing are right tells --against CHECKPOINT")
     answer = ["The answers agree."] if result.passed else ["No:", *(f"- {reason}" for reason in result.reasons)]
     return [*lines, *answer, *_faults(result)]
 

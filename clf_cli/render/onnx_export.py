@@ -35,7 +35,9 @@ def _scored(rescored: Rescored, narrowed: bool) -> str:
     like = "the stored score" if rescored.compared_with == "stored score" else "as torch does"
     counts = f"{counted(len(rescored.answers), 'image')}, {counted(rescored.ties, 'tie')}"
     before = f" in float32 {_value(rescored.metric, rescored.wanted)}," if narrowed else ""
-    return f"It scores {rescored.metric} {_value(rescored.metric, rescored.value)},{before} {like} ({counts})."
+    first = rescored.stored is None and rescored.score is not None and rescored.score.rescored
+    after = "; these weights had no score before" if first else ""
+    return f"It scores {rescored.metric} {_value(rescored.metric, rescored.value)},{before} {like} ({counts}){after}."
 
 
 def _value(metric: str, value: float | None) -> str:

@@ -77,7 +77,9 @@ def _choices(kind: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _bounds(kind: Mapping[str, Any]) -> list[str]:
-    return [f"{sign} {kind[name]}" for name, sign in _SIGNS.items() if name in kind]
+    """Of a list, those of its items."""
+    item = kind.get("items", kind)
+    return [f"{sign} {item[name]}" for name, sign in _SIGNS.items() if name in item]
 
 
 def _is_path(kind: Mapping[str, Any]) -> bool:

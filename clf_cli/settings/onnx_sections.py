@@ -5,7 +5,13 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from clf_cli.settings.section import Flag, Section, Share
+from clf_cli.values.onnx_gates import DEFAULTS
 from clf_cli.values.precision import OnnxPrecision
+
+
+def _usual(gate: str) -> str:
+    """`fp16 0.99, int8 0.95`"""
+    return ", ".join(f"{name} {getattr(gates, gate):g}" for name, gates in DEFAULTS.items() if name != "fp32")
 
 
 class ExportSection(Section):
@@ -43,10 +49,10 @@ class VariantSection(Section):
         256, description="Train images from which int8 learns its ranges."
     )
     min_agreement: Share | None = Field(
-        None, description="Least share of answers equal to fp32's, ties aside. Default: fp16 0.99, int8 0.95."
+        None, description=f"Least share of answers equal to fp32's, ties aside. Default: {_usual('min_agreement')}."
     )
     max_accuracy_drop: Share | None = Field(
-        None, description="Largest loss of accuracy against fp32. Default: fp16 0.005, int8 0.01."
+        None, description=f"Largest loss of accuracy against fp32. Default: {_usual('max_accuracy_drop')}."
     )
 
 
@@ -57,13 +63,13 @@ class ValidateSection(Section):
         None, description="Largest logit difference, relative to max(1, max|logit|). Default: 1e-4; fp16, int8 none."
     )
     min_agreement: Share | None = Field(
-        None, description="Least share of equal predictions, ties aside. Default: 1; fp16 0.99, int8 0.95."
+        None, description=f"Least share of equal predictions, ties aside. Default: 1; {_usual('min_agreement')}."
     )
     max_accuracy_drop: Share | None = Field(
         None,
-        description="Largest loss of accuracy, ties aside. Default: 0; fp16 0.005, int8 0.01.",
+        description=f"Largest loss of accuracy, ties aside. Default: 0; {_usual('max_accuracy_drop')}.",
     )
-    batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
+    batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0, le=1024)], ...], Field(min_length=1)] = Field(
         (1, 2, 3, 7, 32), description="Batch sizes that the file must answer alike for."
     )
     provider: str = Field(
@@ -77,7 +83,7 @@ class BenchmarkSection(Section):
     batch_sizes: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
         (1, 8, 32), description="Images per call."
     )
-    threads: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] = Field(
+    threads: Annotated[tuple[Annotated[int, Field(gt=0, le=1024)], ...], Field(min_length=1)] = Field(
         (1,), description="Math threads."
     )
     seconds: Annotated[float, Field(gt=0)] = Field(2.0, description="Least time measured per case.")

@@ -325,6 +325,14 @@ class TestWithoutACheckpoint:
         assert "--against" in caught.value.hint
 
 
+def test_a_file_that_cannot_answer_is_not_one_without_anything_to_compare_with(tmp_path):
+    """Outside a run, with data: its fixed batch is the reason, not a missing checkpoint."""
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", batch=2), threads=1)
+    result = check_onnx(onnx, Evidence(), GATES)
+    assert result.compared_with == ()
+    assert "the batch axis of the input is fixed at 2" in result.reasons
+
+
 def test_batches_without_images_are_noise_against_the_checkpoint(tmp_path):
     onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", wrong_weights()))
     result = check_onnx(onnx, Evidence(linear().classifier()), GATES)

@@ -77,6 +77,31 @@ def test_without_a_checkpoint_and_undefined(tmp_path):
     assert "–" in text(replace(alone, batches=(undefined,)))
 
 
+def test_a_file_that_is_compared_with_itself_alone(tmp_path):
+    """It cannot know that its labels and preprocessing are right, and says so where it says yes."""
+    result = checked(tmp_path, linear())
+    alone = replace(result, reference=None, compared_with=("answers through clf",))
+    assert "whether labels and preprocessing are right" in text(alone)
+    assert "whether labels" not in text(result)
+
+
+def test_nothing_is_shown_of_what_was_not_compared(tmp_path):
+    onnx = onnx_classifier(write_onnx_file(tmp_path / "model.onnx", batch=2))
+    shown = text(check_onnx(onnx, Evidence(), ValidateSection()))
+    assert shown.startswith("not compared: it cannot answer")
+    assert "batch size" not in shown.partition("No:")[0]
+
+
+def test_accuracies_of_the_batches_and_the_images(tmp_path):
+    """One number where both have it, else the reference's and the file's."""
+    other = checked(tmp_path, linear(seed=3))
+    pair = f"{100 * other.images.reference_accuracy:.2f} %, {100 * other.images.onnx_accuracy:.2f} %"
+    assert other.images.reference_accuracy != other.images.onnx_accuracy
+    assert pair in text(other)
+    same = checked(tmp_path, linear())
+    assert f" {100 * same.images.onnx_accuracy:.2f} % " in text(same).partition("opset")[0]
+
+
 def test_cases_for_junit(tmp_path):
     """A case for each question, those that nobody could ask are skipped; what differs stands with the images."""
     result = checked(tmp_path, linear(seed=1))

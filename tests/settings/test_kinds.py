@@ -33,6 +33,7 @@ def test_words_for_messages_and_help(path, words, name):
 def test_bounds_and_choices():
     assert bounds(Setting("compute", "threads")) == "> 0"
     assert bounds(Setting("model", "arch")) == ""
+    assert bounds(Setting("validate_onnx", "batch_sizes")) == "> 0, ≤ 1024"
     assert choices(Setting("compute", "threads")) == ("auto",)
     assert choices(Setting("optim", "lr")) == ()
 
@@ -51,6 +52,8 @@ def test_lists(monkeypatch):
     assert is_list(Setting("lists", "mean"))
     assert not is_list(Setting("optim", "lr"))
     assert expected(Setting("lists", "mean")) == "a list of values, each a number"
+    words = "a list of values, each a whole number > 0 and ≤ 1024"
+    assert expected(Setting("validate_onnx", "batch_sizes")) == words
 
 
 @pytest.mark.parametrize(

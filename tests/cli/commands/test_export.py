@@ -52,6 +52,8 @@ def test_a_run(run, clf, tmp_path, monkeypatch):
 
     (tmp_path / "discs").mkdir()
     again = clf("export", run.best, "--no-ema", "--json")
+    assert "never validated" not in again.stderr, "they get a score"
+    assert "; these weights had no score before." in again.stderr
     report = json.loads(again.stdout)
     assert report["kind"] == "onnx_export"
     assert report["model"] == {
