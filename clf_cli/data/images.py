@@ -1,6 +1,9 @@
 """The only place that opens an image: every pixel that clf trains on, scores or draws comes through here."""
 
 import functools
+import os
+import struct
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from clf_cli.data.signatures import HEAD, has_end, named_content
 from clf_cli.values.preprocess import BACKGROUND
 
 # What Pillow decodes by itself. The file's content decides, never its suffix; formats that start a program (EPS) or
@@ -19,6 +23,8 @@ SUFFIXES = frozenset({
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".qoi",
 })  # fmt: skip
 MAX_PIXELS = 89_478_485  # Pillow's own line: a quarter of a gigabyte as RGB; a 48-megapixel photo is well below
+
+_TAIL = 32  # zero bytes at the end of a JPEG that make it suspect; some cameras pad to blocks, after the end marker
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,7 +51,7 @@ class Opened:
 
     image: Image.Image  # mode RGB, upright
     format: str
-    mode: str  # Pillow's name of the file's own pixels
+    mode: str  # Pillow's name of the file's own pixels; RGB;16 and the like where it opens 8 of 16 bits
     rotated: bool  # whether EXIF turned it
 
 
@@ -91,36 +97,83 @@ def _open(file: BinaryIO) -> Opened:
 def _or_reason(decode: Callable[[], Opened]) -> Opened:
     try:
         return decode()
-    except UnidentifiedImageError as error:
-        raise UnreadableImageError("not an image of a known format", "CLF104") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnreadableImageError(f"more than the limit of {MAX_PIXELS:,} pixels", "CLF106") from error
     except UnreadableImageError:
         raise
+    except MemoryError as error:
+        raise UnreadableImageError("does not fit into memory", "CLF106") from error
     except Exception as error:  # on broken bytes Pillow's decoders raise nearly anything; each is a reason
-        raise UnreadableImageError(_reason(error), "CLF103") from error
+        failed_to_read = isinstance(error, OSError) and error.errno is not None
+        raise UnreadableImageError(_reason(error), "CLF105" if failed_to_read else "CLF103") from error
 
 
 def _decode(file: BinaryIO) -> Opened:
-    with Image.open(file, formats=_formats()) as image:
+    try:
+        opened = Image.open(file, formats=_formats())
+    except UnidentifiedImageError:
+        raise _unknown(file) from None
+    with opened as image:
+        if image.format == "JPEG":
+            _check_end(file)
         return _normal(image)
+
+
+def _unknown(file: BinaryIO) -> UnreadableImageError:
+    """Too little is left of an image of a known format, or it never was one."""
+    file.seek(0)
+    head = file.read(HEAD)
+    if not head.strip(b"\0"):
+        return UnreadableImageError("begins with zero bytes, as a file that was never written", "CLF103")
+    if any(_begins(name, head) for name in _formats()):
+        return UnreadableImageError("cut off or broken in its header", "CLF103")
+    content = named_content(head)
+    return UnreadableImageError("not an image of a known format" + (f": {content}" if content else ""), "CLF104")
+
+
+def _begins(format_: str, head: bytes) -> bool:
+    accept = Image.OPEN[format_][1]
+    try:
+        return accept is not None and accept(head) is True
+    except (IndexError, ValueError, struct.error):  # Pillow asks for more bytes than there are
+        return False
+
+
+def _check_end(file: BinaryIO) -> None:
+    """Raises UnreadableImageError for a JPEG that goes over into zero bytes, which its decoder shows as grey."""
+    place = file.tell()
+    if file.seek(0, os.SEEK_END) > _TAIL:
+        file.seek(-_TAIL, os.SEEK_END)
+        if not file.read(_TAIL).strip(b"\0"):
+            file.seek(0)
+            if not has_end(file.read()):
+                raise UnreadableImageError("cut off: its end is zero bytes", "CLF103")
+    file.seek(place)
 
 
 def _normal(image: Image.Image) -> Opened:
     if image.width * image.height > MAX_PIXELS:
         reason = f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels"
         raise UnreadableImageError(reason, "CLF106")
+    mode = _mode(image)
     image.load()
     turn = _TURNS.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
-    return Opened(_rgb(upright), image.format or "", image.mode, turn is not None)
+    return Opened(_rgb(upright), image.format or "", mode, turn is not None)
 
 
 @functools.cache
 def _formats() -> tuple[str, ...]:
     """Those of FORMATS that this Pillow knows; MPO, the photos of some phones, opens as JPEG."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of broken EXIF, which counts as none
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+def _mode(image: Image.Image) -> str:
+    """Before load(), which forgets how many bits the file has."""
+    raw = str(image.tile[0][3]) if getattr(image, "tile", None) else ""
+    return f"{image.mode};16" if ";16" in raw and not image.mode.startswith("I") else image.mode
 
 
 def _orientation(image: Image.Image) -> int:

@@ -130,6 +130,112 @@ def test_a_bomb_is_refused_by_its_header(side):
     assert f"{MAX_PIXELS:,}" in reason(io.BytesIO(data + b"\0\0\0\0IDAT"))
 
 
+def code(data: bytes) -> str:
+    with pytest.raises(UnreadableImageError) as error:
+        open_image(io.BytesIO(data))
+    return error.value.code
+
+
+def grain(side: int = 24) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (side, side, 3), np.uint8))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+def test_a_cut_file_is_broken_however_little_is_left(format_):
+    data = saved(grain(), format_).read()
+    for length in (16, 20, len(data) // 10, len(data) // 2, len(data) * 9 // 10):
+        assert code(data[:length]) == "CLF103"
+
+
+@pytest.mark.parametrize("format_", ["PNG", "GIF"])
+def test_noise_in_the_middle_breaks_formats_with_a_sum_or_an_order(format_):
+    data = bytearray(saved(grain(64), format_).read())
+    data[len(data) // 2 : len(data) // 2 + 30] = np.random.default_rng(0).integers(0, 255, 30, np.uint8).tobytes()
+    assert code(bytes(data)) == "CLF103"
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "GIF"])
+def test_a_file_that_goes_over_into_zero_bytes_is_broken(format_):
+    """What a copy that stopped leaves behind on many file systems."""
+    data = saved(grain(64), format_).read()
+    half = len(data) // 2
+    assert code(data[:half] + bytes(half)) == "CLF103"
+    assert code(bytes(len(data))) == "CLF103"
+
+
+def test_zero_bytes_after_the_end_and_a_thumbnail_inside_are_fine():
+    exif = Image.Exif()
+    exif[0x010E] = "a thumbnail: " + saved(grain(), "JPEG").read().decode("latin1")
+    data = saved(grain(64), "JPEG", exif=exif).read()
+    assert open_image(io.BytesIO(data + bytes(5000))).size == (64, 64)
+    assert code(data[:-200] + bytes(5000)) == "CLF103"
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"hello", ""),
+        (b"\n <!DOCTYPE html><html>404", "HTML"),
+        (b"\xef\xbb\xbf<svg xmlns='http://www.w3.org/2000/svg'/>", "XML"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "git lfs pull"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "HEIC"),
+        (b"\0\0\0\x18ftypisom", "video"),
+        (bytes(128) + b"DICM", "DICOM"),
+        (b"\x93NUMPY", "NumPy"),
+        (b"PK\x03\x04", "zip"),
+    ],
+)
+def test_what_is_no_image_is_named_where_it_can_be(data, what):
+    text = reason(io.BytesIO(data))
+    assert "not an image of a known format" in text
+    assert what in text
+    assert code(data) == "CLF104"
+
+
+def test_errors_of_the_disk_and_of_memory_are_not_the_files_fault(monkeypatch):
+    class Failing(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 600:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    data = saved(grain(64), "PNG").read()
+    with pytest.raises(UnreadableImageError, match="Input/output error") as error:
+        open_image(Failing(data))
+    assert error.value.code == "CLF105"
+
+    def no_memory(self):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", no_memory)
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", no_memory)
+    with pytest.raises(UnreadableImageError, match="memory") as error:
+        open_image(io.BytesIO(data))
+    assert error.value.code == "CLF106"
+
+
+def test_the_bits_that_are_lost_are_told():
+    rows = b"".join(b"\0" + np.arange(12, dtype=">u2").tobytes() for _ in range(4))
+    header = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    ]
+    facts = open_with_facts(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)))
+    assert (facts.mode, facts.image.mode) == ("RGB;16", "RGB")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+def test_broken_exif_is_none():
+    data = saved(grain(), "JPEG").read()
+    exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff\x12\x01"
+    broken = data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+    opened = open_with_facts(io.BytesIO(broken))
+    assert not opened.rotated
+    assert np.array_equal(np.asarray(opened.image), np.asarray(open_image(io.BytesIO(data))))
+
+
 def test_every_truncation_of_a_file_is_refused():
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 255, (24, 24, 3), np.uint8))
