@@ -172,7 +172,8 @@ def _formats() -> tuple[str, ...]:
 
 def _mode(image: Image.Image) -> str:
     """Before load(), which forgets how many bits the file has."""
-    raw = str(image.tile[0][3]) if getattr(image, "tile", None) else ""
+    tiles = getattr(image, "tile", None)  # of images that come from a file only
+    raw = str(tiles[0][3]) if tiles else ""
     return f"{image.mode};16" if ";16" in raw and not image.mode.startswith("I") else image.mode
 
 
