@@ -85,7 +85,7 @@ def _provider_reasons(placement: Placement) -> list[str]:
     """Why the provider that was asked for is not the one that computes."""
     asked = placement.provider.official
     if placement.problem is not None:
-        return [f"{asked} could not be started: {placement.problem.rstrip('.')}"]
+        return [f"{asked} cannot be used: {placement.problem.rstrip('.')}"]
     ran = ", ".join(f"{name} {count}" for name, count in placement.nodes)
     if asked not in dict(placement.nodes):
         return [f"{asked} ran no node (nodes: {ran})"]
@@ -159,7 +159,8 @@ def _number(value: float) -> str:
 def _batch_passes(found: Parity, gates: Gates) -> bool:
     if gates.tolerance is not None or not found.within(None):
         return found.within(gates.tolerance)
-    return found.flips <= math.ceil((1 - gates.min_agreement) * (found.images - found.ties))
+    decided = found.images - found.ties
+    return found.flips <= decided - math.floor(gates.min_agreement * decided)
 
 
 def _more_than(tolerance: float | None) -> str:

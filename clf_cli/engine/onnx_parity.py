@@ -110,12 +110,12 @@ def images_parity(reference: Predictions, candidate: Predictions) -> ImagesParit
         if one != other
     )
     kept = ~tied
-    drop = reference.correct[kept].mean() - candidate.correct[kept].mean() if kept.any() else np.nan
+    lost = int(reference.correct[kept].sum()) - int(candidate.correct[kept].sum())
     return ImagesParity(
         parity=parity(reference.logits, in_order(candidate.logits, candidate.labels, reference.labels)),
         reference_accuracy=float(reference.correct.mean()),
         onnx_accuracy=float(candidate.correct.mean()),
-        accuracy_drop=float(drop),
+        accuracy_drop=lost / int(kept.sum()) if kept.any() else np.nan,
         flips=flips,
     )
 

@@ -52,7 +52,8 @@ PROVIDERS = {
 
 @dataclass(frozen=True)
 class Placement:
-    """Which provider ran the nodes of one batch. `problem`: why ONNX Runtime could not start the one asked for."""
+    """Which provider ran the nodes of one batch. `problem`: why the one asked for did not start, or
+    did not answer."""
 
     provider: Provider
     nodes: tuple[tuple[str, int], ...]  # ONNX Runtime's name of a provider, how many nodes it ran; the most first
@@ -71,7 +72,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Placed:
-    """A session on a provider, and the proof; None where the file could not answer for the probe."""
+    """A session on a provider, and the proof; None on the CPU where the file could not answer for the probe."""
 
     session: ort.InferenceSession
     placement: Placement | None
@@ -111,15 +112,17 @@ def place(
         raise RunError(f"There is no place for ONNX Runtime's profile: {first_line(error)}.") from error
     try:
         session, problem = _session(path, provider, threads, Path(folder) / "nodes")
-        answers = True
+        silent = None
         try:
             logits_of(path, session, contract or contract_of(path, session))(probe)
-        except ModelError:
-            answers = False
+        except ModelError as error:
+            silent = error.message
         events = _events(session)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return Placed(session, _placement(provider, events, problem) if answers else None)
+    if silent is not None and provider.official in CPU:
+        return Placed(session, None)
+    return Placed(session, _placement(provider, events, problem or silent))
 
 
 def _session(

@@ -67,6 +67,15 @@ def test_classes_are_matched_by_name():
     assert (found.reference_accuracy, found.onnx_accuracy) == (0.5, 0.5)
 
 
+def test_an_accuracy_drop_of_a_point_is_a_hundredth():
+    """0.91 - 0.90 is more than 0.01 in floating point, so that a gate of 0.01 would not let it through."""
+    one, other = (np.eye(2, dtype=np.float32)[(np.arange(100) >= right).astype(int)] for right in (91, 90))
+    targets, paths = np.zeros(100, dtype=np.int64), tuple(map(str, range(100)))
+    ours, theirs = (Predictions(paths, targets, logits, Labels(("a", "b"))) for logits in (one, other))
+    found = images_parity(ours, theirs)
+    assert (found.reference_accuracy, found.onnx_accuracy, found.accuracy_drop) == (0.91, 0.9, 0.01)
+
+
 def test_flips_and_accuracy_drop():
     reference = predictions([[4, 0, 1], [0, 3, 1], [2, 2.00001, 0]], ("a", "b", "c"), ["a", "b", "b"])
     other = predictions([[4, 0, 1], [3, 0, 1], [2.00001, 2, 0]], ("a", "b", "c"), ["a", "b", "b"])

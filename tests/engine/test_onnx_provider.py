@@ -68,7 +68,7 @@ def test_a_provider_that_cannot_start_leaves_the_cpu_and_says_why(tmp_path):
     (reason,) = reasons(tmp_path, found.placement)
     assert "CUDAExecutionProvider ran no node" in reason
     stopped = Placement(PROVIDERS["cuda"], (), (), "libcudnn.so.9: no such file.")
-    assert reasons(tmp_path, stopped) == ("CUDAExecutionProvider could not be started: libcudnn.so.9: no such file",)
+    assert reasons(tmp_path, stopped) == ("CUDAExecutionProvider cannot be used: libcudnn.so.9: no such file",)
 
 
 def test_the_session_answers_on_after_its_profile_is_gone(tmp_path, monkeypatch):
@@ -82,6 +82,15 @@ def test_the_session_answers_on_after_its_profile_is_gone(tmp_path, monkeypatch)
 
 def test_a_file_that_does_not_answer_for_the_probe_has_no_proof(tmp_path):
     assert placed(tmp_path, PROVIDERS["cpu"], batch=2).placement is None
+
+
+def test_another_provider_that_does_not_answer_for_the_probe_is_not_taken_for_one_that_ran(tmp_path):
+    """As where a library is missing that is loaded with the first node; other batch sizes may run on the CPU."""
+    found = placed(tmp_path, PROVIDERS["azure"], batch=2).placement
+    write_onnx_file(tmp_path / "model.onnx")  # one that answers
+    (reason,) = reasons(tmp_path, found)
+    assert reason.startswith("AzureExecutionProvider cannot be used: ")
+    assert "cannot answer for a batch of 1" in reason
 
 
 def test_without_a_temporary_folder_the_cpu_runs_without_proof(tmp_path, monkeypatch):
