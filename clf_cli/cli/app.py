@@ -36,6 +36,9 @@ COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     "Data": (
         ("inspect-dataset", "Count a data set's images and list what is wrong with it.", "inspect_dataset"),
+        ("split", "Split images without leaks: near duplicates and groups stay on one side.", "split"),
+        ("dedupe", "Keep one copy of each image, in a new manifest.", "dedupe"),
+        ("clean", "Leave out the rows that findings name, in a new manifest.", "clean"),
         ("sampler", "Count the images of each class that an epoch draws, without training.", "sampler"),
         ("synth", "Draw a data set of jersey numbers.", "synth"),
     ),

@@ -12,7 +12,7 @@ from clf_cli.data.remarks import hint_for, listed
 from clf_cli.data.run_splits import read_splits, write_rows
 from clf_cli.data.samples import WHOLE, Finding, Listing, Sample, refused
 from clf_cli.data.scan import FileFacts, Scan, scan_files
-from clf_cli.data.written_manifests import folder_of_manifest
+from clf_cli.data.written_manifests import folder_of
 from clf_cli.errors import DataError, ModelError, UsageError
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.sections import DataSection
@@ -140,14 +140,8 @@ def splits_csv(dataset: Dataset) -> list[tuple[str, str, str]]:
 
 def accepted(dataset: Dataset) -> Dataset:
     """`dataset`, unless it has errors: then DataError."""
-    _refuse(dataset.root, dataset.findings)
+    refuse(dataset.root, dataset.findings)
     return dataset
-
-
-def folder_of(data: Path) -> Path:
-    """The resolved folder that the paths of `data`, a folder or a manifest, are relative to."""
-    resolved = data.expanduser().resolve()
-    return folder_of_manifest(resolved) if resolved.is_file() else resolved
 
 
 def _dataset(draft: Draft) -> Dataset:
@@ -179,12 +173,13 @@ def _scan(listing: Listing, section: DataSection, workers: int, progress: Progre
     cache = scan_cache_file(listing.root) if section.scan_cache else None
     scan = scan_files(listing.root, [sample.path for sample in listing.samples], workers, cache, progress, remember)
     if all(facts.error is not None for facts in scan.files.values()):
-        _refuse(listing.root, (*listing.findings, *readable(listing.samples, scan.files, "error").findings))
+        refuse(listing.root, (*listing.findings, *readable(listing.samples, scan.files, "error").findings))
         raise DataError(f"No images in {listing.root}.", "Name other data with --data.")
     return scan
 
 
-def _refuse(root: Path, findings: Sequence[Finding]) -> None:
+def refuse(root: Path, findings: Sequence[Finding]) -> None:
+    """Raises DataError (exit 3) that lists the errors among `findings`."""
     errors = refused(findings)
     if errors:
         raise DataError(listed(root, errors), hint_for(errors))

@@ -19,6 +19,7 @@ class Header:
     """The first line of a manifest: `{"root": "../jerseys", "made": {"by": "clf split", "seed": 0}}`."""
 
     root: Path  # resolved; every path of the manifest is relative to it
+    named: Path  # the same folder in the words of the line
     made: Mapping[str, Any]  # the command and its settings; empty when a person wrote the line
 
 
@@ -45,7 +46,7 @@ def read_header(manifest: Path) -> Header | None:
             'Correct "root" on its first line.',
         )
     made = first.get("made")
-    return Header(root, made if isinstance(made, dict) else {})
+    return Header(root, manifest.parent / first["root"], made if isinstance(made, dict) else {})
 
 
 def is_header(row: object) -> bool:
@@ -53,38 +54,63 @@ def is_header(row: object) -> bool:
     return isinstance(row, dict) and isinstance(row.get("root"), str) and not {"image", "path"} & row.keys()
 
 
-def folder_of_manifest(manifest: Path) -> Path:
-    """The resolved folder that its paths are relative to: the one of its first line, else its own."""
-    header = read_header(manifest) if manifest.suffix.lower() == ".jsonl" else None
-    return header.root if header else manifest.resolve().parent
+def folder_of(data: Path) -> Path:
+    """The resolved folder that the paths of `data`, a folder or a manifest, are relative to."""
+    return _folder(data)[0]
 
 
-def check_manifest_out(out: Path, root: Path) -> None:
-    """Raises UsageError (exit 2) where `out` lies in the data folder `root`, or is a file that clf did not write."""
+def check_manifest_out(out: Path, data: Path, by: str) -> None:
+    """Raises UsageError (exit 2) where `out` may not be written: it is `data`, in its folder, or not made by `by`."""
+    root = folder_of(data)
     if out.suffix.lower() != ".jsonl":
         raise UsageError(f"--out {out}: a manifest of JSON lines ends in .jsonl.", f"Say --out {out}.jsonl.")
-    if out.resolve().is_relative_to(root.resolve()):
+    if out.resolve() == data.expanduser().resolve():
+        raise UsageError(f"{out} is the data itself, and clf never changes data.", "Name another file with --out.")
+    if out.resolve().is_relative_to(root):
         raise UsageError(
             f"{out} lies in the data folder {root}, and nothing is ever written into one.",
             "Name a file elsewhere with --out: its first line will say where the data lie.",
         )
-    if out.is_dir() or (out.exists() and not made_by_clf(out)):
-        raise UsageError(f"{out} exists, and clf did not write it.", "Name another file with --out.")
+    if out.is_dir() or (out.exists() and made_by(out) != by):
+        raise UsageError(f"{out} exists, and {by} did not write it.", "Name another file with --out.")
 
 
-def made_by_clf(manifest: Path) -> bool:
+def made_by(manifest: Path) -> str | None:
+    """The command that wrote it, such as `clf split`; None where no first line says so."""
     header = read_header(manifest)
-    return header is not None and str(header.made.get("by", "")).startswith("clf ")
+    command = header.made.get("by") if header else None
+    return command if isinstance(command, str) else None
 
 
-def write_manifest(out: Path, root: Path, samples: Iterable[Sample], made: Mapping[str, Any]) -> None:
-    """One line for each row, with every key that it has; `root` is the folder that their paths are relative to.
+def write_manifest(out: Path, data: Path, samples: Iterable[Sample], made: Mapping[str, Any]) -> None:
+    """One line for each row, with every key that it has; their paths are relative to the folder of `data`.
 
     Raises RunError (exit 6) when it cannot be written.
     """
-    header = {"root": _from(out, root), "made": made}
-    lines = (json.dumps(line, ensure_ascii=False) for line in (header, *map(_line, samples)))
+    lines = (_json(line) for line in ({"root": _from(out, data), "made": made}, *map(_line, samples)))
     write_text(out, "".join(f"{line}\n" for line in lines))
+
+
+def _folder(data: Path) -> tuple[Path, Path]:
+    """The folder that the paths of a folder or manifest start from: resolved, and in the words that name it."""
+    data = data.expanduser()
+    if not data.is_file():
+        return data.resolve(), data
+    header = read_header(data) if data.suffix.lower() == ".jsonl" else None
+    return (header.root, header.named) if header else (data.resolve().parent, data.parent)
+
+
+def _json(line: Mapping[str, Any]) -> str:
+    text = json.dumps(line, ensure_ascii=False)
+    return text if text.isascii() or _is_unicode(text) else json.dumps(line)  # halves of a pair, as JSON may escape
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(sample: Sample) -> dict[str, Any]:
@@ -92,15 +118,16 @@ def _line(sample: Sample) -> dict[str, Any]:
     return {**{key: value for key, value in own.items() if value is not None}, **sample.metadata}
 
 
-def _from(out: Path, root: Path) -> str:
-    """`root` as the folder of `out` sees it: in the words of the command line where they lead there, else resolved."""
+def _from(out: Path, data: Path) -> str:
+    """The folder of `data` as that of `out` sees it: in the words that name it where they lead there, else resolved."""
+    root, named = _folder(data)
     folder = out.parent.resolve()
-    ways = ((Path(os.path.abspath(root)), Path(os.path.abspath(out.parent))), (root.resolve(), folder))  # noqa: PTH100 - `resolve` would follow links, and lose those words
-    for target, start in ways:
+    words = (Path(os.path.abspath(named)), Path(os.path.abspath(out.parent)))  # noqa: PTH100 - `resolve` loses the words
+    for target, start in (words, (root, folder)):
         try:
             near = Path(os.path.relpath(target, start))
         except ValueError:  # another drive
             continue
-        if (folder / near).resolve() == root.resolve():
+        if (folder / near).resolve() == root:
             return near.as_posix()
-    return root.resolve().as_posix()
+    return root.as_posix()

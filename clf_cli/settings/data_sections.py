@@ -38,3 +38,23 @@ class GateSection(Section):
     baseline: Annotated[Path | None, Flag(metavar="FILE")] = Field(
         None, description="Accepted findings, which do not count; clf inspect-dataset --update-baseline writes them."
     )
+
+
+class SplitSection(Section):
+    title: ClassVar[str] = "Split"
+
+    group_by: Annotated[str | None, Flag(metavar="KEY")] = Field(
+        None, description="Images of one group stay in one split: a key of the manifest's rows, path:REGEX, or parent."
+    )
+    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        None, description="Write this many manifests: each part validates once and trains in the others."
+    )
+    redraw: bool = Field(False, description="Draw anew where the data bring splits, instead of mending those.")
+
+
+class CleanSection(Section):
+    title: ClassVar[str] = "Clean"
+
+    drop: Words = Field(
+        ("error",), description="Leave out the rows of findings of these severities, categories or codes."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from clf_cli.settings.data_sections import GateSection, InspectSection
+from clf_cli.settings.data_sections import CleanSection, GateSection, InspectSection, SplitSection
 from clf_cli.settings.onnx_sections import BenchmarkSection, ExportSection, ValidateSection, VariantSection
 from clf_cli.settings.section import Flag, Section
 from clf_cli.settings.sections import (
@@ -47,6 +47,8 @@ class Settings(BaseModel):
     synth: SynthSection = SynthSection()
     inspect: InspectSection = InspectSection()
     gate: GateSection = GateSection()
+    split: SplitSection = SplitSection()
+    clean: CleanSection = CleanSection()
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -155,6 +157,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "compute.seed",
         "compute.workers",
     ),
+    "split": (
+        "split",
+        "data",
+        "-data.subset",
+        "-data.on_unknown_class",
+        "inspect.near_duplicates",
+        "compute.seed",
+        "compute.workers",
+    ),
+    "dedupe": ("data.root", "data.scan_cache", "inspect.near_duplicates", "compute.workers"),
+    "clean": ("clean", "data.root", "data.scan_cache", "inspect", "compute.workers"),
     "synth": ("synth", "compute.seed"),
     "demo": ("compute.seed", "compute.threads"),
 }

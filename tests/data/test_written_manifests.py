@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from clf_cli.data.dataset import folder_of
 from clf_cli.data.layout import read_layout
 from clf_cli.data.samples import Sample
-from clf_cli.data.written_manifests import check_manifest_out, made_by_clf, read_header, write_manifest
+from clf_cli.data.written_manifests import check_manifest_out, folder_of, made_by, read_header, write_manifest
 from clf_cli.errors import DataError, UsageError
 
 ROWS = (
@@ -96,13 +95,15 @@ def test_inside_a_folder_of_data_such_a_manifest_is_refused_once(tmp_path, data)
 
 def test_only_a_file_that_clf_wrote_may_be_written_again(tmp_path, data):
     out = tmp_path / "all.jsonl"
-    check_manifest_out(out, data)
+    check_manifest_out(out, data, "clf clean")
     write_manifest(out, data, ROWS, {"by": "clf clean"})
-    assert made_by_clf(out)
-    check_manifest_out(out, data)
+    assert made_by(out) == "clf clean"
+    check_manifest_out(out, data, "clf clean")
+    with pytest.raises(UsageError, match="clf split did not write it"):
+        check_manifest_out(out, data, "clf split")
     out.write_text('{"image": "x.png", "label": "a"}\n')
-    with pytest.raises(UsageError, match="clf did not write it"):
-        check_manifest_out(out, data)
+    with pytest.raises(UsageError, match="did not write it"):
+        check_manifest_out(out, data, "clf clean")
 
 
 @pytest.mark.parametrize(
@@ -116,4 +117,16 @@ def test_only_a_file_that_clf_wrote_may_be_written_again(tmp_path, data):
 def test_places_that_are_refused(tmp_path, data, name, message):
     (tmp_path / "link").symlink_to(data)
     with pytest.raises(UsageError, match=message):
-        check_manifest_out(tmp_path / name, data)
+        check_manifest_out(tmp_path / name, data, "clf clean")
+
+
+def test_the_manifest_that_is_read_is_not_written(tmp_path, data):
+    out = tmp_path / "all.jsonl"
+    write_manifest(out, data, ROWS, {"by": "clf clean"})
+    with pytest.raises(UsageError, match="is the data itself"):
+        check_manifest_out(out, out, "clf clean")
+
+
+def test_halves_of_a_pair_stay_as_they_were(tmp_path, data):
+    write_manifest(tmp_path / "all.jsonl", data, [Sample("x.png", "a", metadata={"note": "\ud800", "name": "é"})], {})
+    assert read_layout(tmp_path / "all.jsonl").samples[0].metadata == {"note": "\ud800", "name": "é"}

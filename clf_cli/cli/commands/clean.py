@@ -1,0 +1,67 @@
+"""clf clean."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
+from clf_cli.cli.options import JsonOption, configured
+from clf_cli.errors import DataError
+from clf_cli.settings.resolved import Resolved
+from clf_cli.settings.sections import DataSection
+
+if TYPE_CHECKING:  # it imports numpy, which --help does without
+    from clf_cli.values.report import Report
+
+app = typer.Typer(add_completion=False)
+
+MADE_BY = "clf clean"
+
+
+@app.command()
+@configured("clean")
+def clean(
+    resolved: Resolved, data: DataArgument = None, out: ManifestOption = None, as_json: JsonOption = False
+) -> None:
+    """Leave out the rows that findings name, in a new manifest."""
+    from clf_cli.data.written_manifests import check_manifest_out, write_manifest
+    from clf_cli.engine.clean import CleanResult
+
+    section = named_data(resolved, data, "clean")
+    if out is not None and section.root is not None:
+        check_manifest_out(out, section.root, MADE_BY)
+    report = _cleaned(resolved, section)
+    result = report.result
+    assert isinstance(result, CleanResult)
+    if out is not None and section.root is not None:
+        if not result.kept:
+            raise DataError(f"No row of {section.root} would be left.", "Drop less with --drop.")
+        write_manifest(out, section.root, result.kept, {"by": MADE_BY, "drop": list(result.drop)})
+        say(f"Wrote {out}")
+        report = replace(report, result=replace(result, file=out.as_posix()))
+    publish(report, as_json=as_json)
+
+
+def _cleaned(resolved: Resolved, section: DataSection) -> "Report":
+    """Inspects the data under the policies that let nothing pass, so that a code has its own severity."""
+    from clf_cli.data.dataset import survey_dataset
+    from clf_cli.data.layout import read_layout
+    from clf_cli.data.samples import WHOLE
+    from clf_cli.data.scan import scan_threads
+    from clf_cli.engine.clean import chosen_codes
+    from clf_cli.engine.clean import clean as without
+    from clf_cli.engine.dataset_findings import all_findings
+    from clf_cli.engine.dataset_gate import gate_words, in_order
+    from clf_cli.values.report import Report
+
+    drop = in_order(gate_words("--drop", resolved.settings.clean.drop))
+    asked = resolved.settings.inspect
+    near = asked.near_duplicates and bool(chosen_codes(drop) & {"CLF302", "CLF303"})
+    strict = {"subset": 1.0, "on_bad_image": "error", "on_label_conflict": "error", "on_unknown_class": "error"}
+    threads = scan_threads(resolved.settings.compute.workers)
+    assert section.root is not None  # named_data refuses None
+    dataset = survey_dataset(section.model_copy(update=strict), resolved.settings.compute.seed, threads, progress)
+    findings = all_findings(dataset, asked.model_copy(update={"near_duplicates": near}), threads, progress)
+    return Report(without(read_layout(section.root), findings, drop), data=dataset.ref(WHOLE))

@@ -1,0 +1,130 @@
+"""clf split."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clf_cli.cli.console import progress, publish, say, warn_of
+from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
+from clf_cli.cli.options import JsonOption, configured
+from clf_cli.errors import CheckFailedError, UsageError
+from clf_cli.settings.resolved import Resolved
+from clf_cli.settings.sections import DataSection
+
+if TYPE_CHECKING:  # they import numpy, which --help does without
+    from clf_cli.data.draft import Draft
+    from clf_cli.values.report import Report
+
+app = typer.Typer(add_completion=False)
+
+CheckOption = Annotated[
+    bool, typer.Option("--check", metavar="", help="Look for leaks in the splits that the data bring; write nothing.")
+]
+PreviousOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--previous",
+        metavar="FILE",
+        help="Earlier manifest of clf split, whose images stay where they are. Default: --out, if it is there.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+@configured("split")
+def split(
+    resolved: Resolved,
+    data: DataArgument = None,
+    out: ManifestOption = None,
+    previous: PreviousOption = None,
+    check: CheckOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Split images without leaks: near duplicates and groups stay on one side."""
+    section = named_data(resolved, data, "split")
+    if check:
+        _refuse_with_check(resolved, out, previous)
+        _check(resolved, section, as_json)
+        return
+    if resolved.settings.split.folds is not None and resolved.given("data.val_fraction"):
+        raise UsageError(
+            "--val-fraction has no effect with --folds.", "Each of K folds validates a K-th of the images."
+        )
+    report = _split(resolved, section, out, previous)
+    publish(report, as_json=as_json)
+    warn_of(report.findings)
+
+
+def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
+    from clf_cli.data.dataset import refuse
+    from clf_cli.data.written_manifests import folder_of
+    from clf_cli.engine.split import SplitPolicy, plan_split
+    from clf_cli.engine.split_files import continued, earlier_parts, split_files, write_split
+    from clf_cli.engine.split_report import split_report
+
+    settings = resolved.settings
+    policy = SplitPolicy(
+        settings.split,
+        settings.compute.seed,
+        section.val_fraction,
+        section.test_fraction,
+        settings.inspect.near_duplicates,
+    )
+    assert section.root is not None  # named_data refuses None
+    files = () if out is None else continued(out, section.root, policy, afresh=previous is not None)
+    if previous is not None:
+        files = split_files(previous, settings.split.folds)
+    earlier = earlier_parts(files, folder_of(section.root), settings.split.folds)
+    draft = _draft(resolved, section)
+    refuse(draft.root, draft.findings)
+    result = plan_split(draft, policy, earlier, _threads(resolved), progress)
+    if out is not None:
+        result = write_split(result, out, section.root)
+        for file in result.files:
+            say(f"Wrote {file}")
+    return split_report(result, draft)
+
+
+def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
+    from clf_cli.engine.split_check import check_split
+    from clf_cli.values.report import Report
+
+    settings = resolved.settings
+    draft = _draft(resolved, section)
+    near = settings.inspect.near_duplicates
+    result = check_split(draft, settings.split.group_by, near, _threads(resolved), progress)
+    publish(Report(result), as_json=as_json)
+    if not result.passed:
+        raise CheckFailedError(
+            f"{draft.root} leaks between its splits.",
+            f"clf split {section.root} --out FILE writes splits that keep such images on one side.",
+        )
+
+
+def _draft(resolved: Resolved, section: DataSection) -> "Draft":
+    from clf_cli.data.dataset import read_draft
+
+    draft = read_draft(section, _threads(resolved), progress)
+    draft.check_images(section)
+    if draft.left:
+        say(
+            f"Left out: {len(draft.left)} {'row' if len(draft.left) == 1 else 'rows'}; --json has each with its reason."
+        )
+    return draft
+
+
+def _threads(resolved: Resolved) -> int:
+    from clf_cli.data.scan import scan_threads
+
+    return scan_threads(resolved.settings.compute.workers)
+
+
+def _refuse_with_check(resolved: Resolved, out: Path | None, previous: Path | None) -> None:
+    """--check looks at splits that are there."""
+    settings = ("split.folds", "split.redraw", "data.val_fraction", "data.test_fraction")
+    given = [path.partition(".")[2].replace("_", "-") for path in settings if resolved.given(path)]
+    given += [name for name, value in (("out", out), ("previous", previous)) if value is not None]
+    if given:
+        raise UsageError(f"--{given[0]} has no effect with --check.", "Leave one of them out.")

@@ -1,0 +1,110 @@
+"""A data set without the rows that findings speak of: every one that goes, and why."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from clf_cli.data.checks import place
+from clf_cli.data.codes import CODES
+from clf_cli.data.samples import Finding, Listing, Sample
+from clf_cli.errors import UsageError
+from clf_cli.values.labels import shown
+
+ELSEWHERE = {"leak": "clf split keeps such images on one side", "duplicate": "clf dedupe keeps one copy of each"}
+UNKNOWN_CLASS = "CLF501"
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A row that the new manifest does not have; `codes` of the findings that name it, `reason` of the first."""
+
+    row: Sample
+    codes: tuple[str, ...]
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        row = self.row
+        return {
+            "path": row.path,
+            "label": row.label,
+            "split": row.split,
+            "codes": list(self.codes),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class CleanResult:
+    """Rows that stay, in their order, and those that do not."""
+
+    kind: ClassVar[str] = "clean"
+
+    drop: tuple[str, ...]
+    kept: tuple[Sample, ...]
+    dropped: tuple[Cleaned, ...]
+    unread: tuple[Finding, ...]  # lines and files that never became a row, so the new manifest cannot have them
+    file: str | None = None  # the manifest that was written
+
+    def to_result(self) -> dict[str, Any]:
+        return {
+            "file": self.file,
+            "drop": list(self.drop),
+            "kept": len(self.kept),
+            "dropped": [row.to_json() for row in self.dropped],
+            "unread": [finding.to_json() for finding in self.unread],
+        }
+
+
+def chosen_codes(words: Iterable[str]) -> frozenset[str]:
+    """Codes of the severities, categories and codes of --drop; those of leaks and duplicates are for other commands.
+
+    Raises UsageError (exit 2) for a word that means nothing but those.
+    """
+    codes: set[str] = set()
+    for word in words:
+        named = {code.code for code in CODES.values() if word in (code.severity, code.category, code.code)}
+        found = {code for code in named if CODES[code].category not in ELSEWHERE}
+        if named and not found:
+            others = ELSEWHERE[CODES[min(named)].category]
+            raise UsageError(f"--drop {word}: every copy would go.", f"{others[0].upper()}{others[1:]}.")
+        codes |= found
+    return frozenset(codes)
+
+
+def clean(listing: Listing, findings: Sequence[Finding], drop: Sequence[str]) -> CleanResult:
+    """Drops the rows of `listing` that a finding with one of the codes of `drop` names, by path or manifest line.
+
+    Where that takes a class's last train row, and unknown classes are to go, its val and test rows go too.
+    """
+    codes = chosen_codes(drop)
+    named: Mapping[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.code in codes:
+            for where in finding.places:
+                named[where].append(finding)
+    dropped: dict[int, Cleaned] = {}
+    for index, row in enumerate(listing.samples):
+        found = list(dict.fromkeys((*named.get(row.path, ()), *named.get(place(row), ()))))
+        if found:
+            dropped[index] = Cleaned(row, tuple(dict.fromkeys(one.code for one in found)), found[0].reason)
+    if UNKNOWN_CLASS in codes:
+        dropped |= _without_train(listing, dropped)
+    return CleanResult(
+        drop=tuple(drop),
+        kept=tuple(row for index, row in enumerate(listing.samples) if index not in dropped),
+        dropped=tuple(dropped[index] for index in sorted(dropped)),
+        unread=tuple(finding for finding in listing.findings if finding.severity == "error"),
+    )
+
+
+def _without_train(listing: Listing, dropped: Mapping[int, Cleaned]) -> dict[int, Cleaned]:
+    if "train" not in listing.splits:
+        return {}
+    rows = {index: row for index, row in enumerate(listing.samples) if index not in dropped}
+    trained = {row.label for row in rows.values() if row.split == "train"}
+    return {
+        index: Cleaned(row, (UNKNOWN_CLASS,), f'class "{shown(row.label)}" has no train image left')
+        for index, row in rows.items()
+        if row.label not in trained
+    }

@@ -1,0 +1,30 @@
+"""The report of a split: where its data came from, and what a person should know of it."""
+
+from collections.abc import Iterator
+
+from clf_cli.data.draft import Draft
+from clf_cli.data.remarks import named
+from clf_cli.data.samples import WHOLE
+from clf_cli.engine.split import SplitResult
+from clf_cli.values.report import DataRef, FindingJson, Report, finding
+
+
+def split_report(result: SplitResult, draft: Draft) -> Report:
+    """Its findings are warnings: classes that cannot be split, and parts that nothing fell into."""
+    fingerprint = draft.fingerprint()
+    data = DataRef(draft.root.as_posix(), WHOLE, fingerprint, len(result.samples), len(result.left))
+    return Report(result, data=data, findings=tuple(_findings(result, draft)))
+
+
+def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
+    folds = result.policy.section.folds
+    if result.kept_in_train:
+        what = (
+            "too few images for every fold, so in train of some" if folds else "too few images to split, all in train"
+        )
+        yield finding("balance", f"{what}: {named(result.kept_in_train)}")
+    parts = result.counts()
+    if folds is None and result.policy.val_fraction > 0 and "val" not in parts:
+        yield finding("split", "no image is in val: there are too few clusters to split")
+    if draft.splits and not result.policy.section.redraw and result.policy.test_fraction > 0:
+        yield finding("split", "--test-fraction is not used: the data bring their own splits")
