@@ -224,7 +224,6 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     from clf_cli.engine.onnx_export import contract_of
     from clf_cli.engine.onnx_judge import Judge
     from clf_cli.engine.onnx_ladder import climb
-    from clf_cli.engine.onnx_parity import parity
     from clf_cli.engine.onnx_plan import ExportImages
     from clf_cli.models.checkpoint import read_checkpoint
     from clf_cli.models.network import network_classifier
@@ -245,8 +244,7 @@ def exported(folder: Path, height: int, width: int) -> dict[str, Any]:
     contract, model = contract_of(checkpoint, reference.weights), folder / "model.onnx"
     judge = SmallJudge(reference, ExportImages(), threads=1)
     climbed = climb(checkpoint, contract, judge, ExportSection(), model)
-    logits = onnx_classifier(model, threads=1).logits
-    compared = [parity(reference.logits(inputs[:size]), logits(inputs[:size])) for size in BATCHES]
+    compared = [batch.parity for batch in climbed.check.batches]
     worst = max(one.relative_difference for one in compared)
     same = all(one.agreement == 1 for one in compared)
     return {
