@@ -19,6 +19,7 @@ from clf_cli.engine.metadata_counts import KeyCounts, metadata_counts
 from clf_cli.engine.pixel_statistics import Normalized, PixelStatistics
 from clf_cli.engine.size_counts import SizeCount, size_counts
 from clf_cli.settings.data_sections import InspectSection
+from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
 from clf_cli.values.preprocess import Preprocess
@@ -135,6 +136,15 @@ class DatasetResult:
             "duplicates": self.duplicates,
             "gate": None if self.gate is None else self.gate.to_json(),
         }
+
+
+def input_of(section: ModelSection) -> Preprocess:
+    """What `clf train` would make of the images with these settings, for an architecture of the usual input.
+
+    Which input an architecture has tells timm, which takes torch; `--image-size` says it for others.
+    """
+    side = section.image_size or USUAL_INPUT.width
+    return Preprocess(side, side, section.resize_mode, crop_share=section.crop_share)
 
 
 def dataset_report(

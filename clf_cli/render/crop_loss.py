@@ -67,7 +67,7 @@ def table(crop: CropLoss, labels: Labels) -> Table | None:
 
 def factor(value: float) -> str:
     """`6.6 x`."""
-    return f"{value:.2g} x" if isfinite(value) else UNDEFINED
+    return f"{value:.1f} x" if isfinite(value) else UNDEFINED
 
 
 def _cuts_centre(crop: CropLoss) -> bool:

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from clf_cli import __version__
+from clf_cli.data.samples import printable
 from clf_cli.render.page_facts import size_text, time_text
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
@@ -59,6 +60,7 @@ def _environment() -> Environment:
         "percent": percent,
         "decimal": decimal,
         "label": label,
+        "text": printable,
         "tail": lambda text, limit: text if len(text) <= limit else f"…{text[1 - limit :]}",
         "counted": counted,
         "size": size_text,
