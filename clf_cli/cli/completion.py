@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from clf_cli.data.codes import WORDS
 from clf_cli.models.archs import complete_arch
 
 _MODEL_FILES = ("*.onnx", "*.ckpt", "*.pt")
@@ -33,6 +34,12 @@ def complete_device(incomplete: str) -> list[str]:
     return [name for name in ("auto", "cpu", "cuda", "mps") if name.startswith(incomplete)]
 
 
+def complete_finding_words(incomplete: str) -> list[str]:
+    """Severities, categories and codes of findings; after a comma the next one."""
+    earlier, comma, begun = incomplete.rpartition(",")
+    return [f"{earlier}{comma}{word}" for word in (*WORDS, "none") if word.startswith(begun)]
+
+
 def _runs(incomplete: str) -> Iterator[str]:
     for folder in {_begun(incomplete), Path("runs")}:
         yield from (file.parent.as_posix() for file in folder.glob("*/run.json"))
@@ -55,4 +62,6 @@ COMPLETIONS: dict[str, Callable[[str], list[str]]] = {  # of settings whose valu
     "train.resume": complete_run,
     "train.init_from": complete_model,
     "compute.device": complete_device,
+    "gate.fail_on": complete_finding_words,
+    "gate.warn_on": complete_finding_words,
 }

@@ -1,5 +1,6 @@
 """The gate of a data set on the command line: its files, what it says, and its exit code."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clf_cli.cli.console import is_verbose, publish, say, warn
-from clf_cli.cli.junit import write_junit
+from clf_cli.cli.junit import clear_junit, write_junit
+from clf_cli.cli.places import clear_earlier
 from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
 
@@ -35,6 +37,17 @@ class GateFiles:
     junit: Path | None = None
     sarif: Path | None = None
 
+    def clear(self, data: Path | None) -> None:
+        """Takes away those of an earlier inspection.
+
+        Raises UsageError (exit 2) for files in the folder `data`, and for one file that is named twice.
+        """
+        if self.junit is not None and self.sarif is not None and self.junit.resolve() == self.sarif.resolve():
+            raise UsageError(f"--junit and --sarif both name {self.junit}.", "Name two files.")
+        outside_data(data, junit=self.junit, sarif=self.sarif)
+        clear_junit(self.junit)
+        clear_earlier(self.sarif, "--sarif", b"{", "findings.sarif")
+
 
 def outside_data(data: Path | None, **files: Path | None) -> None:
     """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder `data`.
@@ -49,8 +62,13 @@ def outside_data(data: Path | None, **files: Path | None) -> None:
             )
 
 
-def answer(report: "Report", verdict: "Verdict", as_json: bool, files: GateFiles) -> None:
-    """The report, its files and the baseline, then what warns and what fails. Raises CheckFailedError (exit 1)."""
+def answer(
+    report: "Report", verdict: "Verdict", as_json: bool, files: GateFiles, write_more: Callable[["Report"], None]
+) -> None:
+    """The report, its files and the baseline, then what warns and what fails. Raises CheckFailedError (exit 1).
+
+    `write_more` writes what no gate needs: pictures and the page.
+    """
     from clf_cli.engine.dataset_baseline import write_baseline
 
     publish(report, as_json=as_json, view="full" if is_verbose() else "table")
@@ -58,6 +76,7 @@ def answer(report: "Report", verdict: "Verdict", as_json: bool, files: GateFiles
     write_sarif(verdict, files.sarif)
     if verdict.gate.update and verdict.gate.baseline is not None:
         write_baseline(verdict.gate.baseline, verdict.entries)
+    write_more(report)
     for note in verdict.notes():
         say(note)
     if warned := verdict.counts("warned"):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.errors import RunError, UsageError
-from clf_cli.files import unwritable, write_text
+from clf_cli.cli.places import clear_earlier
+from clf_cli.errors import RunError
+from clf_cli.files import write_text
 
 if TYPE_CHECKING:  # it imports numpy, which --help does without
     from clf_cli.values.report import Report
@@ -18,25 +19,8 @@ JunitOption = Annotated[
 
 
 def clear_junit(path: Path | None) -> None:
-    """Takes the file of an earlier check away, before anything can fail: CI would read it as the answer.
-
-    Raises UsageError (exit 2) for a folder and for a file that is no XML, RunError (exit 6) for one that stays.
-    """
-    if path is None:
-        return
-    if path.is_dir():
-        raise UsageError(f"--junit {path} is a folder.", f"Name a file, such as --junit {path / 'checks.xml'}.")
-    try:
-        if path.is_file():
-            with path.open("rb") as file:
-                first = file.read(5)
-            if first not in (b"", b"<?xml"):
-                raise UsageError(f"--junit {path} exists, and is no XML file.", "Name another, or remove it.")
-        path.unlink(missing_ok=True)
-    except NotADirectoryError:
-        return  # nothing is there; writing says so
-    except OSError as error:
-        raise unwritable(path, error) from error
+    """As `clear_earlier`, for XML."""
+    clear_earlier(path, "--junit", b"<?xml", "checks.xml")
 
 
 def write_junit(report: "Report", path: Path | None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.errors import UsageError
+from clf_cli.files import unwritable
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.run_dir import RunDir
 
@@ -33,3 +34,26 @@ def stem_in(out: Path, name: str) -> Path:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file.", "Name a folder; it may be new.")
     return out / name
+
+
+def clear_earlier(path: Path | None, flag: str, begins: bytes, example: str) -> None:
+    """Takes the file of an earlier check away, before anything can fail: CI would read it as the answer.
+
+    Raises UsageError (exit 2) for a folder and for a file that does not begin so, RunError (exit 6) for one that stays.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise UsageError(f"{flag} {path} is a folder.", f"Name a file, such as {flag} {path / example}.")
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                first = file.read(len(begins))
+            if first not in (b"", begins):
+                kind = Path(example).suffix.removeprefix(".").upper()
+                raise UsageError(f"{flag} {path} exists, and is no {kind} file.", "Name another, or remove it.")
+        path.unlink(missing_ok=True)
+    except NotADirectoryError:
+        return  # nothing is there; writing says so
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -150,3 +150,6 @@ CODES: dict[str, Code] = {
         Code("CLF901", "suspect", "info", "the model disputes the label", _LOOK),
     )
 }
+
+CATEGORIES: tuple[Category, ...] = tuple(dict.fromkeys(code.category for code in CODES.values()))
+WORDS: tuple[str, ...] = (*SEVERITIES, *CATEGORIES, *CODES)  # that --fail-on and --warn-on take

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from clf_cli.data.codes import CODES, SEVERITIES
+from clf_cli.data.codes import CATEGORIES, CODES, SEVERITIES, WORDS
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import Finding, refused
 from clf_cli.engine.dataset_baseline import BASELINE, Entry, Identity, read_baseline
@@ -16,8 +16,6 @@ from clf_cli.settings.data_sections import GateSection, InspectSection
 from clf_cli.settings.nearest import near_word
 
 NEVER = "none"
-CATEGORIES = tuple(dict.fromkeys(code.category for code in CODES.values()))
-WORDS = (*SEVERITIES, *CATEGORIES, *CODES)
 LIMITS = ("CLF506", "CLF507")  # an error only where --min-per-class, --max-imbalance are crossed
 _NEAR = frozenset({"CLF302", "CLF303", "CLF402", "CLF412"})
 Outcome = Literal["failed", "warned", "accepted"]

@@ -124,6 +124,7 @@ def test_every_argument_that_names_a_model_completes(module: str):
         ("clf confusion ", ["runs/jersey", "runs/jersey-2", "grocery.onnx", "last.ckpt"]),
         ("clf confusion runs/jersey --split t", ["train", "test"]),
         ("clf models --sort ", ["name", "parameters"]),
+        ("clf inspect-dataset --fail-on leak,CLF40", ["leak,CLF401", "leak,CLF402"]),
         ("clf config sh", ["show"]),
         ("clf config show dem", ["demo"]),
     ],

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clf_cli.data.codes import CODES, SEVERITIES
+from clf_cli.data.codes import CATEGORIES, CODES, SEVERITIES, WORDS
 from clf_cli.data.dataset import Dataset, load_dataset, survey_dataset
 from clf_cli.data.samples import Finding, refused
 from clf_cli.engine.dataset_baseline import Entry, write_baseline
 from clf_cli.engine.dataset_findings import all_findings
-from clf_cli.engine.dataset_gate import CATEGORIES, WORDS, Verdict, judge, not_searched, open_gate
+from clf_cli.engine.dataset_gate import Verdict, judge, not_searched, open_gate
 from clf_cli.errors import CheckFailedError, DataError, UsageError
 from clf_cli.settings.data_sections import GateSection, InspectSection
 from clf_cli.settings.sections import DataSection

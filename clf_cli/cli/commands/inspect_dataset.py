@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.cli.console import progress, say
+from clf_cli.cli.dataset_files import DatasetFiles, HtmlOption, OutOption
 from clf_cli.cli.gate import GateFiles, SarifOption, UpdateBaselineOption, answer, outside_data
 from clf_cli.cli.junit import JunitOption
 from clf_cli.cli.options import JsonOption, configured
@@ -29,22 +30,28 @@ def inspect_dataset(
     as_json: JsonOption = False,
     junit: JunitOption = None,
     sarif: SarifOption = None,
+    out: OutOption = None,
+    html: HtmlOption = None,
 ) -> None:
     """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.dataset import dataset_report, gated
+    from clf_cli.engine.dataset import dataset_report, gated, input_of
     from clf_cli.engine.dataset_gate import open_gate
 
     compute, asked = resolved.settings.compute, resolved.settings.inspect
-    section = _named(resolved, data)
+    section, files = _named(resolved, data), GateFiles(junit, sarif)
+    files.clear(section.root)
+    more = DatasetFiles(out, html)
+    more.check(section.root)
     gate = open_gate(resolved.settings.gate, update_baseline)
-    outside_data(section.root, junit=junit, sarif=sarif, baseline=gate.baseline if gate.update else None)
+    outside_data(section.root, baseline=gate.baseline if gate.update else None)
     dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)
     for note in dataset.notes:
         say(note)
-    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress)
-    answer(*gated(report, dataset, gate, asked), as_json, GateFiles(junit, sarif))
+    preprocess = input_of(resolved.settings.model)
+    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess)
+    answer(*gated(report, dataset, gate, asked), as_json, files, lambda report: more.write(report, dataset))
 
 
 def _named(resolved: Resolved, data: Path | None) -> DataSection:

@@ -149,3 +149,19 @@ def test_a_file_that_cannot_be_written_names_its_flag(clf, data, tmp_path, flag)
     done = inspect(clf, data, flag, tmp_path / "file" / "x")
     assert done.code == 6
     assert flag in done.stderr
+
+
+@pytest.mark.parametrize(("flag", "begins"), [("--junit", "<?xml"), ("--sarif", "{")])
+def test_no_file_of_an_earlier_inspection_outlives_an_error(clf, tmp_path, flag, begins):
+    earlier, other = tmp_path / "earlier", tmp_path / "other"
+    earlier.write_text(f"{begins} of yesterday")
+    assert inspect(clf, tmp_path / "no-data", flag, earlier).code == 3
+    assert not earlier.exists()
+    other.write_text("a diary")
+    assert inspect(clf, tmp_path / "no-data", flag, other).code == 2
+    assert other.read_text() == "a diary"
+
+
+def test_one_file_cannot_be_both(clf, data):
+    done = inspect(clf, data, "--junit", "x", "--sarif", "x")
+    assert (done.code, Path("x").exists()) == (2, False)
