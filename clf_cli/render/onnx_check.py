@@ -57,26 +57,23 @@ def cases(result: OnnxCheckResult) -> tuple[Case, ...]:
 def _comparisons(result: OnnxCheckResult) -> Table:
     grid = Table(title=basis(result), title_justify="left")
     grid.add_column("compared")
-    for name in ("images", "same class", "flips", "accuracy", "logits differ", "99 %", "relative", "probability"):
+    for name in ("images", "same class", "logits differ", "99 %", "relative", "probability"):
         grid.add_column(name, justify="right")
     for batch in result.batches:
-        grid.add_row(f"batch size {batch.size}", *_cells(batch.parity, batch.images))
+        grid.add_row(f"batch size {batch.size}", *_cells(batch.parity))
     if result.golden is not None:
         grid.add_row("golden tensors", *_cells(result.golden.from_tensors))
         grid.add_row("golden images", *_cells(result.golden.from_images))
     if result.images is not None:
-        grid.add_row("images from their files", *_cells(result.images.parity, result.images))
+        grid.add_row("images from their files", *_cells(result.images.parity))
     return grid
 
 
-def _cells(found: Parity, images: ImagesParity | None = None) -> tuple[str, ...]:
-    """Ties are neither equal nor flips; two accuracies, the reference's first, where they differ."""
+def _cells(found: Parity) -> tuple[str, ...]:
+    """The share of equal classes leaves ties out."""
     logits = (found.logit_difference, found.logit_difference_p99, found.relative_difference)
     numbers = (*logits, found.probability_difference)
-    shares = () if images is None else dict.fromkeys((images.reference_accuracy, images.onnx_accuracy))
-    accuracy = ", ".join(percent(share, 2) for share in shares) or UNDEFINED
-    counts = f"{found.images:,}", percent(found.agreement), f"{found.flips:,}", accuracy
-    return *counts, *(_small(number) for number in numbers)
+    return f"{found.images:,}", percent(found.agreement), *(_small(number) for number in numbers)
 
 
 def _flips(flips: tuple[Flip, ...]) -> Table:
@@ -102,11 +99,8 @@ def _lines(result: OnnxCheckResult) -> list[str]:
         ran = (f"{counted(count, 'node')} on {name}" for name, count in placement.nodes)
         lines.append(f"ran {', '.join(ran)}")
     if result.images is not None:
-        reference = "reference" if result.reference is not None else "through clf"
-        lines.append(
-            f"accuracy: {reference} {percent(result.images.reference_accuracy, 2)}, "
-            f"ONNX {percent(result.images.onnx_accuracy, 2)}; {counted(result.images.parity.ties, 'tie')}"
-        )
+        ties = counted(result.images.parity.ties, "tie")
+        lines += [f"accuracy: {_accuracies(result, result.images)}; {ties}", *_batch_accuracies(result)]
     elif result.accuracy is not None:
         lines.append(f"accuracy: {percent(result.accuracy, 2)}")
     if result.score is not None:
@@ -118,6 +112,21 @@ def _lines(result: OnnxCheckResult) -> list[str]:
         lines.append("compared with itself: whether labels and preprocessing are right tells --against CHECKPOINT")
     answer = ["The answers agree."] if result.passed else ["No:", *(f"- {reason}" for reason in result.reasons)]
     return [*lines, *answer, *_faults(result)]
+
+
+def _accuracies(result: OnnxCheckResult, images: ImagesParity) -> str:
+    reference = "reference" if result.reference is not None else "through clf"
+    return f"{reference} {percent(images.reference_accuracy, 2)}, ONNX {percent(images.onnx_accuracy, 2)}"
+
+
+def _batch_accuracies(result: OnnxCheckResult) -> list[str]:
+    """A line for the batch sizes that share it; ties are no flips."""
+    sizes: dict[str, list[str]] = {}
+    for batch in result.batches:
+        if batch.images is not None:
+            told = f"{_accuracies(result, batch.images)}; {counted(batch.parity.flips, 'flip')}"
+            sizes.setdefault(f"{told} of {counted(batch.parity.images, 'image')}", []).append(str(batch.size))
+    return [f"at batch size {', '.join(names)}: {told}" for told, names in sizes.items()]
 
 
 def _faults(result: OnnxCheckResult) -> list[str]:

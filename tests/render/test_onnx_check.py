@@ -8,7 +8,7 @@ from rich.console import Console
 
 from clf_cli.engine.onnx_check import Evidence, check_onnx
 from clf_cli.engine.onnx_fault import Fault
-from clf_cli.engine.onnx_parity import Flip
+from clf_cli.engine.onnx_parity import BatchParity, Flip
 from clf_cli.engine.onnx_provider import PROVIDERS, Placement
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.render.onnx_check import FLIPS, cases, table
@@ -92,14 +92,26 @@ def test_nothing_is_shown_of_what_was_not_compared(tmp_path):
     assert "batch size" not in shown.partition("No:")[0]
 
 
-def test_accuracies_of_the_batches_and_the_images(tmp_path):
-    """One number where both have it, else the reference's and the file's."""
-    other = checked(tmp_path, linear(seed=3))
-    pair = f"{100 * other.images.reference_accuracy:.2f} %, {100 * other.images.onnx_accuracy:.2f} %"
-    assert other.images.reference_accuracy != other.images.onnx_accuracy
-    assert pair in text(other)
-    same = checked(tmp_path, linear())
-    assert f" {100 * same.images.onnx_accuracy:.2f} % " in text(same).partition("opset")[0]
+def test_accuracies_and_flips_of_each_batch_size(tmp_path):
+    """Sizes that share them share a line."""
+    result = checked(tmp_path, linear(seed=3))
+    whole = result.images
+    few = replace(whole, reference_accuracy=0.5, onnx_accuracy=0.25, parity=replace(whole.parity, images=18))
+    batches = tuple(BatchParity(size, images.parity, images) for size, images in ((1, whole), (6, few), (20, whole)))
+    shown = text(replace(result, batches=batches))
+    assert "accuracy: reference 15.00 %, ONNX 30.00 %; 0 ties" in shown
+    flips = whole.parity.flips
+    assert f"at batch size 1, 20: reference 15.00 %, ONNX 30.00 %; {flips} flips of 20 images" in shown
+    assert f"at batch size 6: reference 50.00 %, ONNX 25.00 %; {few.parity.flips} flips of 18 images" in shown
+
+
+def test_nothing_is_cut_on_a_narrow_terminal(tmp_path):
+    console = Console(width=80, no_color=True)
+    with console.capture() as captured:
+        console.print(table(checked(tmp_path, linear())))
+    numbers = [line for line in captured.get().splitlines() if line.startswith("│")]
+    assert numbers
+    assert "…" not in "".join(numbers), captured.get()
 
 
 def test_cases_for_junit(tmp_path):
