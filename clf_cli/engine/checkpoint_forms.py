@@ -16,7 +16,7 @@ from clf_cli.engine.onnx_quantize import candidates
 from clf_cli.errors import ExportError
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.compute import Compute
-from clf_cli.models.network import checkpoint_classifier
+from clf_cli.models.network import checkpoint_classifier, network_classifier
 from clf_cli.settings.onnx_sections import ExportSection, VariantSection
 from clf_cli.values.precision import OnnxPrecision
 from clf_cli.values.progress import Progress, silent
@@ -55,7 +55,7 @@ def torch_form(checkpoint: Checkpoint, compute: Compute) -> Form:
     weights, _ = checkpoint.weights()
 
     def opened(threads: int) -> Answer:
-        return checkpoint_classifier(checkpoint, compute=replace(compute, device="cpu", threads=threads)).logits
+        return network_classifier(checkpoint.path, compute=replace(compute, device="cpu", threads=threads)).logits
 
     return Form(
         name="torch fp32",

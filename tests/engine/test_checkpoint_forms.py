@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from clf_cli.engine.benchmark import inputs_of
 from clf_cli.engine.checkpoint_forms import ShippedFiles, checkpoint_ref, onnx_forms, shipped_files, torch_form
+from clf_cli.errors import ModelError
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.network import network_classifier
 from tests.onnx_models import COMPUTE, CONTRACT, FACTS, linear, write_checkpoint, write_onnx_file
@@ -30,6 +31,15 @@ def test_torch_answers_as_in_every_command(tmp_path):
     images = inputs_of(form.shape, form.dtype, 3)
     np.testing.assert_array_equal(form.open(1)(images), network_classifier(checkpoint.path).logits(images))
     assert form.bytes == sum(value.nbytes for value in checkpoint.state_dict.values())
+
+
+def test_torch_loads_its_file_each_time(tmp_path):
+    """`load_seconds` stands beside those of ONNX files, which are read from the disk too."""
+    path = write_checkpoint(tmp_path / "best.ckpt")
+    form = torch_form(read_checkpoint(path), COMPUTE)
+    path.unlink()
+    with pytest.raises(ModelError, match=r"best\.ckpt"):
+        form.open(1)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
