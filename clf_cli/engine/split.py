@@ -5,40 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from clf_cli.data.checks import Left, split_rank
+from clf_cli.data.checks import Left
 from clf_cli.data.draft import Draft
 from clf_cli.data.samples import Sample
-from clf_cli.data.splits import Assignment, draw, side_of, train_has_every_class
+from clf_cli.data.splits import Assignment, train_has_every_class
+from clf_cli.engine.split_draw import FOLD, SplitPolicy, draw_parts, rank_of_part
 from clf_cli.engine.split_moved import Moved, moved_rows
 from clf_cli.engine.split_ties import Ties, tie_groups
 from clf_cli.errors import UsageError
-from clf_cli.settings.data_sections import SplitSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.progress import Progress, silent
-
-FOLD = "fold-"
-
-
-@dataclass(frozen=True)
-class SplitPolicy:
-    """What decides a split beside the images: a manifest keeps it, so that the next one is made in the same way."""
-
-    section: SplitSection
-    seed: int
-    val_fraction: float
-    test_fraction: float
-    near_duplicates: bool
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "seed": self.seed,
-            "val_fraction": self.val_fraction,
-            "test_fraction": self.test_fraction,
-            "folds": self.section.folds,
-            "group_by": self.section.group_by,
-            "near_duplicates": self.near_duplicates,
-            "redraw": self.section.redraw,
-        }
 
 
 @dataclass(frozen=True)
@@ -67,7 +43,7 @@ class SplitResult:
     def counts(self) -> dict[str, Counter[str]]:
         """Images of each class in each part, in order; parts without an image are left out."""
         parts = parts_of(self.assignments, self.policy.section.folds)
-        counts: dict[str, Counter[str]] = {part: Counter() for part in sorted(set(parts), key=_rank)}
+        counts: dict[str, Counter[str]] = {part: Counter() for part in sorted(set(parts), key=rank_of_part)}
         for sample, part in zip(self.samples, parts, strict=True):
             counts[part][sample.label] += 1
         return counts
@@ -135,35 +111,25 @@ def _sides(
 ) -> tuple[list[str], list[str | None]]:
     """The part of each cluster, and where each row was; None for rows that are new, or that training would draw."""
     drawn_again = policy.section.folds is not None or "val" not in own
-    sides: list[str] = []
+    sides: list[str | None] = []
     settled: list[str | None] = [None] * len(ties.samples)
     for members in ties.clusters:
         known = {index: earlier.get(ties.samples[index].path) for index in members}
         found = {index: part or (ties.samples[index].split if own else None) for index, part in known.items()}
         side = _most(part for part in known.values() if part) or _most(part for part in found.values() if part)
-        if side is None or (side == "train" and drawn_again and not any(known.values())):
-            side = _draw_part(ties, members, policy, own)
+        if side == "train" and drawn_again and not any(known.values()):
+            side = None
             found = {index: part for index, part in found.items() if part == "test"}
         for index, part in found.items():
             settled[index] = part
         sides.append(side)
-    return sides, settled
+    return draw_parts(ties, sides, policy, own), settled
 
 
 def _most(parts: Iterable[str]) -> str | None:
     """The most frequent, the first in order among equals; None of nothing."""
     votes = Counter(parts)
-    return min(votes, key=lambda part: (-votes[part], _rank(part))) if votes else None
-
-
-def _draw_part(ties: Ties, members: Sequence[int], policy: SplitPolicy, own: Sequence[str]) -> str:
-    test_fraction = 0.0 if {"val", "test"} & set(own) else policy.test_fraction
-    drawn = draw(ties.samples, members, ties.hashes, policy.seed)
-    side = side_of(drawn, policy.val_fraction, test_fraction)
-    if policy.section.folds is None or side == "test":
-        return side
-    fold = int(draw(ties.samples, members, ties.hashes, policy.seed, ("fold",)) * policy.section.folds)
-    return f"{FOLD}{fold + 1}"
+    return min(votes, key=lambda part: (-votes[part], rank_of_part(part))) if votes else None
 
 
 def _each_fold(sides: Sequence[str], folds: int | None) -> list[list[str]]:
@@ -172,8 +138,3 @@ def _each_fold(sides: Sequence[str], folds: int | None) -> list[list[str]]:
         return [list(sides)]
     names = [f"{FOLD}{number}" for number in range(1, folds + 1)]
     return [["test" if side == "test" else "val" if side == name else "train" for side in sides] for name in names]
-
-
-def _rank(part: str) -> tuple[int, int]:
-    """train, folds by number, val, test."""
-    return (0, int(part.removeprefix(FOLD))) if part.startswith(FOLD) else (split_rank(part), 0)

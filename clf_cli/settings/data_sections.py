@@ -49,6 +49,10 @@ class SplitSection(Section):
     folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
         None, description="Write this many manifests: each part validates once and trains in the others."
     )
+    stratify: bool = Field(
+        False,
+        description="Hold the shares in every class, not on average; an image's split then depends on the others.",
+    )
     redraw: bool = Field(False, description="Draw anew where the data bring splits, instead of mending those.")
 
 
