@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clf_cli.engine.onnx_check import BATCH_SIZES, Evidence, check_onnx, noise
+from clf_cli.engine.onnx_fault import Fault
 from clf_cli.engine.onnx_golden import GoldenImage, golden_of
 from clf_cli.errors import CheckFailedError, ModelError
 from clf_cli.models.onnx import onnx_classifier
@@ -15,6 +16,7 @@ from clf_cli.values.contract import Score
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.preprocess import Preprocess, normalize
+from clf_cli.values.report import finding
 from tests.onnx_models import CONTRACT, LABELS, Linear, linear, write_onnx_file
 
 GATES = ValidateSection()
@@ -331,6 +333,25 @@ def test_a_file_that_cannot_answer_is_not_one_without_anything_to_compare_with(t
     result = check_onnx(onnx, Evidence(), GATES)
     assert result.compared_with == ()
     assert "the batch axis of the input is fixed at 2" in result.reasons
+
+
+@pytest.mark.parametrize(
+    ("stages", "files"),
+    [(["resize kernel"], "--preprocess,"), (["label order"], "--labels,"),
+     (["normalisation", "label order"], "--preprocess and of --labels,")],
+)  # fmt: skip
+def test_what_a_person_told_wrongly_of_a_foreign_file_is_the_next_step(tmp_path, stages, files):
+    """The file itself is sound: nobody need export it again."""
+    fault = Fault("label order", "", "", 1, 0.0, 1.0, 1.0, 0.0)
+    faults = tuple(replace(fault, stage=stage) for stage in stages)
+    result = replace(checked(tmp_path, model=wrong_weights()), faults=faults)
+    told = replace(result, findings=(finding("contract", "made by another tool"),))
+    with pytest.raises(CheckFailedError) as caught:
+        told.raise_if_failed(tmp_path)
+    assert caught.value.hint.startswith(f"Correct the file of {files}")
+    with pytest.raises(CheckFailedError) as caught:
+        result.raise_if_failed(tmp_path)
+    assert "--preprocess" not in caught.value.hint
 
 
 def test_batches_without_images_are_noise_against_the_checkpoint(tmp_path):
