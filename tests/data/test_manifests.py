@@ -1,10 +1,12 @@
 """Manifests: what a row means, and that every bad line is found with its file and line."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from clf_cli.data import manifest_rows
 from clf_cli.data.manifests import Manifest, read_manifest
 
 
@@ -137,3 +139,92 @@ def test_csv_problems(tmp_path):
     assert "not CSV" in reasons(tmp_path, "image,label", "y.jpg,a", '"x.jpg,a', name="c.csv")["c.csv:3"]
     _, findings = read(tmp_path, b"image,label\nx.jpg,\xff\n", "d.csv")
     assert (findings[0].path, findings[0].reason) == ("d.csv:2", "not UTF-8")
+
+
+def test_a_line_too_long_spares_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest_rows, "MAX_LINE", 200)
+    row = b'{"image": "x.jpg", "label": "a"}'
+    long = b'{"image": "x.jpg", "label": "' + b"a" * 1000 + b'"}'
+    samples, findings = read(tmp_path, b"\n".join([row, long, row, b" " * 199, row]))
+    assert [sample.source for sample in samples] == ["all.jsonl:1", "all.jsonl:3", "all.jsonl:5"]
+    assert [(finding.code, finding.path) for finding in findings] == [("CLF201", "all.jsonl:2")]
+    samples, findings = read(tmp_path, b"image,label\nx.jpg,a\ny.jpg," + b"a" * 1000 + b"\nz.jpg,a", "a.csv")
+    assert [sample.path for sample in samples] == ["x.jpg"]
+    assert [(finding.code, finding.path) for finding in findings] == [("CLF201", "a.csv:3")]
+
+
+def test_files_that_are_no_files_and_files_too_large_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    with (tmp_path / "sparse.jsonl").open("wb") as file:
+        file.truncate(1 << 40)
+    for name, reason in (("pipe.jsonl", "regular file"), ("zero.csv", "regular file"), ("sparse.jsonl", "1 GiB")):
+        samples, (finding,) = read_manifest(Manifest(tmp_path, tmp_path / name, None))
+        assert not samples
+        assert (finding.code, finding.path, finding.severity) == ("CLF205", name, "error")
+        assert reason in finding.reason
+
+
+def nested(depth: int) -> str:
+    return '{"a":' * depth + "1" + "}" * depth
+
+
+@pytest.mark.parametrize("depth", [60, 300, 900, 990, 995, 1000, 5000])
+@pytest.mark.parametrize("key", ["image", "label", "split", "group", "more"])
+def test_nesting_ends_somewhere(tmp_path, key, depth):
+    row = {"image": '"x.jpg"', "label": '"a"', key: nested(depth)}
+    text = "{" + ", ".join(f'"{name}": {value}' for name, value in row.items()) + "}"
+    samples, (finding,) = read(tmp_path, text)
+    assert not samples
+    assert finding.code == "CLF201"
+
+
+def test_nesting_that_is_sane_is_kept_and_wide_rows_too(tmp_path):
+    boxes = [[[0, 1], [2, 3]] for _ in range(100)]
+    row = {"image": "x.jpg", "label": "a", "boxes": boxes, "deep": json.loads(nested(40))}
+    (sample,), findings = read(tmp_path, json.dumps(row))
+    assert sample.metadata == {"boxes": row["boxes"], "deep": row["deep"]}
+    assert not findings
+
+
+def test_utf_16_is_named(tmp_path):
+    for encoding in ("utf-16", "utf-16-be"):
+        text = (
+            '\ufeff{"image": "x.jpg", "label": "a"}' if encoding == "utf-16-be" else '{"image": "x.jpg", "label": "a"}'
+        )
+        samples, (finding,) = read(tmp_path, text.encode(encoding))
+        assert not samples
+        assert "UTF-16" in finding.reason
+
+
+def test_texts_of_absurd_length(tmp_path):
+    found = reasons(
+        tmp_path,
+        json.dumps({"image": "x" * 5000, "label": "a"}),
+        json.dumps({"image": "x.jpg", "label": "a" * 5000}),
+        json.dumps({"image": "x.jpg", "label": "a", "group": "g" * 5000}),
+        json.dumps({"image": "x.jpg", "label": "a", "split": "s" * 5000}),
+        json.dumps({"image": ["x" * 5000], "label": "a"}),
+    )
+    assert len(found) == 5
+    assert "5,000 characters: 4,096 at most" in found["all.jsonl:1"]
+    assert max(map(len, found.values())) < 200
+
+
+def test_csv_of_another_shape(tmp_path):
+    assert "separated by commas" in reasons(tmp_path, "image;label", "x.jpg;a", name="a.csv")["a.csv:1"]
+    assert "names label twice" in reasons(tmp_path, "image,label,label", "x.jpg,a,b", name="b.csv")["b.csv:1"]
+    samples, findings = read(tmp_path, b"image,label,,\nx.jpg,a,,\ny.jpg,\xe9,,\nz.jpg,b,,\n", "c.csv")
+    assert [sample.path for sample in samples] == ["x.jpg", "z.jpg"]
+    assert [(finding.path, finding.reason) for finding in findings] == [("c.csv:3", "not UTF-8")]
+    assert [sample.label for sample in read(tmp_path, "image,label\rx.jpg,a\ry.jpg,b\r", "mac.csv")[0]] == ["a", "b"]
+
+
+def test_every_way_to_write_a_path_is_one(tmp_path):
+    ways = ("a/x.jpg", "./a/x.jpg", "a//x.jpg", "a/./x.jpg", "a/b/../x.jpg", str(tmp_path / "a/x.jpg"))
+    samples, findings = read(tmp_path, "\n".join(json.dumps({"image": way, "label": "a"}) for way in ways))
+    assert {sample.path for sample in samples} == {"a/x.jpg"}
+    assert len(samples) == len(ways)
+    assert not findings
+    beside = tmp_path.with_name(tmp_path.name + "-beside") / "x.jpg"
+    assert reasons(tmp_path, json.dumps({"image": str(beside), "label": "a"}))
