@@ -144,7 +144,9 @@ def judge(dataset: Dataset, findings: Sequence[Finding], gate: Gate, not_searche
     found = with_limits(dataset, findings, gate)
     identity = Identity(dataset) if gate.baseline is not None else None
     entries = [identity.entries(finding) if identity else () for finding in found]
-    outcomes = [gate.outcome(finding) for finding in found]
+    kinds = {(finding.code, finding.severity): finding for finding in found}
+    of_kind = {kind: gate.outcome(finding) for kind, finding in kinds.items()}
+    outcomes = [of_kind[finding.code, finding.severity] for finding in found]
     hidden = frozenset(entry for entry in gate.known if entry.code in not_searched)
     accepted = gate.known
     if gate.update:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -110,9 +111,10 @@ def _case(code: str, findings: Sequence[Finding], skipped: str | None) -> Case:
     if not findings:
         return Case(name, skipped=skipped)
     more = f", and {len(findings) - 1:,} more" if len(findings) > 1 else ""
-    details = [line for finding in findings for line in (str(finding), *_others(finding))]
-    left = [f"and {len(details) - DETAILS:,} more lines; --json has all"] if len(details) > DETAILS else []
-    return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *details[1:DETAILS], *left))
+    lines = (line for finding in findings for line in (str(finding), *_others(finding)))
+    hidden = sum(1 + len(finding.others) for finding in findings) - DETAILS
+    left = [f"and {hidden:,} more lines; --json has all"] if hidden > 0 else []
+    return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *islice(lines, 1, DETAILS), *left))
 
 
 def _others(finding: Finding) -> list[str]:

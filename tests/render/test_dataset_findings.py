@@ -10,7 +10,7 @@ from clf_cli.data.codes import CODES
 from clf_cli.data.samples import Finding
 from clf_cli.engine.dataset_baseline import Entry
 from clf_cli.engine.dataset_gate import Gate, Judged, Verdict
-from clf_cli.render.dataset_findings import SHOWN, by_code, cases, gate_lines, listing, table
+from clf_cli.render.dataset_findings import DETAILS, SHOWN, by_code, cases, gate_lines, listing, table
 
 LEAKS = [Finding.of("CLF401", f"{i}.jpg", f"twice, number {i}", others=(f"{i}-again.jpg",)) for i in range(SHOWN + 2)]
 EMPTY = Finding.of("CLF102", "b\x1b[31m.jpg", "empty [red]file")
@@ -114,3 +114,10 @@ def test_what_was_not_looked_for_is_skipped_in_junit():
     found = {case.name.split()[0]: case for case in cases(verdict(not_searched={"CLF901": "no model is named"}))}
     assert found["CLF901"].skipped == "no model is named"
     assert [code for code, case in found.items() if case.skipped] == ["CLF901"]
+
+
+def test_a_junit_failure_is_cut_and_says_so():
+    many = [Judged(Finding.of("CLF401", f"{i}.jpg", "twice", others=("b.jpg",)), "failed") for i in range(DETAILS)]
+    (case,) = (case for case in cases(verdict(*many)) if case.failures)
+    assert len(case.details) == DETAILS + 1  # the fix, the lines but for the first, which is the message, and this:
+    assert case.details[-1] == f"and {DETAILS:,} more lines; --json has all"
