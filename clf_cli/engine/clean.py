@@ -11,7 +11,7 @@ from clf_cli.data.samples import Finding, Listing, Sample
 from clf_cli.errors import UsageError
 from clf_cli.values.labels import shown
 
-ELSEWHERE = {"leak": "clf split keeps such images on one side", "duplicate": "clf dedupe keeps one copy of each"}
+ELSEWHERE = ("leak", "duplicate")  # clf split and clf dedupe keep one of the copies
 UNKNOWN_CLASS = "CLF501"
 
 
@@ -66,8 +66,7 @@ def chosen_codes(words: Iterable[str]) -> frozenset[str]:
         named = {code.code for code in CODES.values() if word in (code.severity, code.category, code.code)}
         found = {code for code in named if CODES[code].category not in ELSEWHERE}
         if named and not found:
-            others = ELSEWHERE[CODES[min(named)].category]
-            raise UsageError(f"--drop {word}: every copy would go.", f"{others[0].upper()}{others[1:]}.")
+            raise UsageError(f"--drop {word}: every copy would go.", CODES[min(named)].fix)
         codes |= found
     return frozenset(codes)
 
