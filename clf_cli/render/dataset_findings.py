@@ -112,13 +112,15 @@ def _case(code: str, findings: Sequence[Finding], skipped: str | None) -> Case:
         return Case(name, skipped=skipped)
     more = f", and {len(findings) - 1:,} more" if len(findings) > 1 else ""
     lines = (line for finding in findings for line in (str(finding), *_others(finding)))
-    hidden = sum(1 + len(finding.others) for finding in findings) - DETAILS
+    hidden = sum(1 + len(_others(finding)) for finding in findings) - DETAILS
     left = [f"and {hidden:,} more lines; --json has all"] if hidden > 0 else []
     return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *islice(lines, 1, DETAILS), *left))
 
 
 def _others(finding: Finding) -> list[str]:
-    return [f"  {printable(place)}" for place in finding.others]
+    """Places that the finding's sentence does not name."""
+    named = set(finding.reason.replace(",", " ").split())
+    return [f"  {printable(place)}" for place in finding.others if place not in named]
 
 
 def _cell(group: CodeGroup) -> Text:

@@ -68,6 +68,11 @@ def test_all_findings_with_all_their_places():
         assert f"  {finding.others[0]}" in lines
 
 
+def test_a_place_that_the_sentence_names_is_not_said_twice():
+    found = Finding.of("CLF411", "a.jpg", "the same image again: b.jpg, c.jpg:1", others=("b.jpg", "c.jpg:1", "c.jpg"))
+    assert text(listing([found], None)).splitlines()[1:] == ["  c.jpg"]
+
+
 def test_no_findings_no_table():
     assert text(table([], None)) == ""
     assert text(table([], verdict())) == "Gate: passes; it fails on error\n"
