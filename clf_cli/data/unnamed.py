@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from clf_cli.data.checks import place
 from clf_cli.data.images import SUFFIXES
@@ -17,10 +17,10 @@ def unnamed_findings(root: Path, samples: Iterable[Sample], named: Container[str
 
     Folders that no manifest names an image of are not looked at.
     """
-    folders = {str(PurePosixPath(sample.path).parent) for sample in samples if place(sample) != sample.path}
+    folders = {sample.path.rpartition("/")[0] for sample in samples if place(sample) != sample.path}
     findings = []
     for folder in sorted(folders):
-        prefix = "" if folder == "." else f"{folder}/"
+        prefix = f"{folder}/" if folder else ""
         found = [prefix + name for name in _images(root / folder) if prefix + name not in named]
         if found:
             reason = f"images that no manifest names: {len(found)}"
