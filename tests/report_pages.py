@@ -3,8 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.history import history
@@ -96,3 +99,20 @@ def mistakes_of(run: RunDir) -> int:
     """How many val images the run's best epoch predicted wrong, of those that a page shows."""
     counts = np.array(json.loads(run.report("confusion").read_text())["result"]["counts"])
     return min(WORST, int(counts.sum() - np.trace(counts)))
+
+
+def draw_hostile_data(root: Path) -> Path:
+    """Markup in labels, keys, values and file names: each label twice in train, once more in val."""
+    rows: list[dict[str, Any]] = []
+    for number, name in enumerate(HOSTILE):
+        for split, copy in (("train", 0), ("train", 1), ("val", 0)):
+            path = f'{split}-{number}-{copy}"><img src=x onerror=alert(3)>.png'
+            root.mkdir(parents=True, exist_ok=True)
+            Image.effect_noise((24, 16), 20 + 10 * number + copy).convert("RGB").save(root / path)
+            keys = {ALERT: f"{ALERT}{number}", "camera": {"<b>site</b>": '"><img src=x onerror=alert(6)>'}}
+            rows.append({"image": path, "label": name, "split": split, **keys})
+    same = (root / rows[0]["image"]).read_bytes()
+    (root / rows[2]["image"]).write_bytes(same)
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (root / "all.jsonl").write_text(lines)
+    return root / "all.jsonl"

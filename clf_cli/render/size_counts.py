@@ -33,7 +33,7 @@ def figure(result: DatasetResult, subject: str = "") -> Figure:
 
 
 def _draw_points(axes: Axes, result: DatasetResult) -> None:
-    counts = np.array([size.counts for size in result.sizes]).reshape(len(result.sizes), -1)
+    counts = np.array([size.counts for size in result.sizes]).reshape(-1, len(result.splits))
     most = max(int(counts.max(initial=0)), 1)
     widths, heights = ([getattr(size, side) for size in result.sizes] for side in ("width", "height"))
     for split, color in zip(range(len(result.splits)), COLORS, strict=False):

@@ -4,7 +4,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
@@ -16,41 +15,8 @@ from clf_cli.errors import RunError
 from clf_cli.render import figures
 from clf_cli.render.page_template import for_script
 from clf_cli.render.report_page import html, write_page
+from tests.html_document import Document
 from tests.report_pages import ALERT, HOSTILE, hostile, predictions_of, with_classes, with_epochs
-
-VOID = {"meta", "link", "img", "input", "br"}
-RAW = {"script", "style"}
-
-
-class Document(HTMLParser):
-    """Elements with their attributes, and the texts outside of scripts; fails where a tag has no end."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.texts, self.scripts, self._open = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] in RAW:
-            self.scripts.append(data)
-        elif data.strip():
-            self.texts.append(data.strip())
-
-    def of(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture(scope="module")
