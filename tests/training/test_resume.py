@@ -3,7 +3,7 @@
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from clf_cli.__main__ import main
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.values.run_dir import RunDir
-from tests.running import Clf, start_clf, train_arguments
+from tests.running import Clf, train_arguments
 
 EPOCHS = 4
 MORE = (
@@ -62,26 +62,34 @@ def test_weights_in_mid_epoch_have_no_score(whole_run: RunDir) -> None:
         assert read_checkpoint(path).score is None
 
 
-def run_until(line: str, data: Path, out: Path, number: signal.Signals, *more: str) -> tuple[RunDir, int, str]:
-    """Starts a run in a process of its own and sends it a signal once it has said `line`."""
-    process = start_clf(train_arguments(data, out, "run", *MORE, *more), cwd=out)
-    assert process.stderr is not None
-    said = []
-    for text in process.stderr:
-        said.append(text)
-        if line in text:
-            process.send_signal(number)
-            break
-    try:
-        _, rest = process.communicate(timeout=120)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
-    return RunDir(out / "run"), process.returncode, "".join(said) + rest
+SIGNALS_ITSELF = """
+import os, sys
+file, number = sys.argv.pop(1), int(sys.argv.pop(1))
+sent = []
+def hear(event, _):
+    if event == "open" and not sent and os.path.exists(file):
+        sent.append(number)
+        os.kill(os.getpid(), number)
+sys.addaudithook(hear)
+from clf_cli.__main__ import main
+sys.exit(main())
+"""
+
+
+def run_until(file: str, data: Path, out: Path, number: signal.Signals, *more: str) -> tuple[RunDir, int, str]:
+    """A run in a process of its own that gets a signal with the first file it opens once `file` of checkpoints/ is
+    there. It sends the signal itself: on a busy machine a parent may look only when the run is over."""
+    run = RunDir(out / "run")
+    arguments = [run.checkpoints / file, int(number), *train_arguments(data, out, "run", *MORE, *more)]
+    command = [sys.executable, "-c", SIGNALS_ITSELF, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=out, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False
+    )
+    return run, done.returncode, done.stderr
 
 
 def test_killed_after_an_epoch_and_resumed(clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
-    run, code, _ = run_until("epoch 2/4", tiny_dataset, tmp_path, signal.SIGKILL)
+    run, code, _ = run_until("prev.ckpt", tiny_dataset, tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
     assert run.metrics.read_text() != whole_run.metrics.read_text()
     resumed = clf("train", "--resume", run.root)
@@ -92,13 +100,10 @@ def test_killed_after_an_epoch_and_resumed(clf: Clf, whole_run: RunDir, tiny_dat
 def test_killed_in_mid_epoch_and_resumed_from_there(
     clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path
 ) -> None:
-    process = start_clf(train_arguments(tiny_dataset, tmp_path, "run", *MORE, "--checkpoint-every", "3"), cwd=tmp_path)
-    run = RunDir(tmp_path / "run")
-    while not run.step_checkpoint(12).exists() and process.poll() is None:
-        time.sleep(0.002)  # step 12 is the fourth of the second epoch's eight
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    twelfth = whole_run.step_checkpoint(12).name  # the fourth step of the second epoch's eight
+    run, code, _ = run_until(twelfth, tiny_dataset, tmp_path, signal.SIGKILL, "--checkpoint-every", "3")
+    assert code == -signal.SIGKILL
+    assert not run.step_checkpoint(15).exists()
     resumed = clf("train", "--resume", run.step_checkpoint(12))
     assert resumed.code == 0, resumed.stderr
     assert "epoch 2/4" in resumed.stderr
@@ -124,7 +129,7 @@ def test_resumed_in_mid_epoch(clf: Clf, whole_run: RunDir, tmp_path: Path, step:
 def test_stopped_by_a_signal_it_saves_first_and_goes_on_exactly(
     clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    run, returned, said = run_until("epoch 1/4", tiny_dataset, tmp_path, number)
+    run, returned, said = run_until("last.ckpt", tiny_dataset, tmp_path, number)
     assert returned == code, said
     assert f"clf train --resume {run.root}" in said
     assert '"interrupted"' in run.run_json.read_text()
@@ -191,7 +196,7 @@ def test_a_broken_last_falls_back_to_the_one_before(clf: Clf, whole_run: RunDir,
 def test_changed_data_are_not_trained_on(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(tiny_dataset, data)
-    run, _, _ = run_until("epoch 1/4", data, tmp_path, signal.SIGKILL)
+    run, _, _ = run_until("last.ckpt", data, tmp_path, signal.SIGKILL)
     shutil.copyfile(data / "train" / "red" / "01.png", data / "train" / "red" / "00.png")
     done = clf("train", "--resume", run.root)
     assert done.code == 3
