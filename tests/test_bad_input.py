@@ -302,7 +302,7 @@ class TestManifests:
 
     def test_two_kinds_of_manifest_for_one_split(self, no_training, manifest, data):
         write_rows(data / "train.jsonl", {"image": "train/red/00.png", "label": "red"})
-        no_training(data, 3, "train.jsonl and train: more than one source for the split train")
+        no_training(data, 3, "train.jsonl: more than one source for the split train: also train")
 
     def test_a_csv_without_the_columns(self, no_training, no_inspection, tmp_path):
         write_rows(tmp_path / "all.csv", "file,class\na.png,x\n")

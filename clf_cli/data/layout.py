@@ -127,8 +127,9 @@ def _by_split(draft: _Draft, folders: list[Path], manifests: list[Path]) -> None
         described = [path for path, tree in trees.items() if tree.manifests]
         sources = files + described or list(trees)
         if len(sources) > 1:
-            names = " and ".join(path.relative_to(draft.root).as_posix() for path in sources)
-            draft.findings.append(Finding.of("CLF206", names, f"more than one source for the split {split}"))
+            first, *others = (path.relative_to(draft.root).as_posix() for path in sources)
+            reason = f"more than one source for the split {split}: also {' and '.join(others)}"
+            draft.findings.append(Finding.of("CLF206", first, reason, others=tuple(others)))
         if not sources:
             continue
         draft.splits.add(split)

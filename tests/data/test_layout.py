@@ -91,7 +91,7 @@ def test_two_manifests_for_a_split(tmp_path, other):
 
 def test_two_folders_for_a_split(tmp_path):
     files(tmp_path, "train/a/1.jpg", "val/a/1.jpg", "valid/a/2.jpg")
-    assert errors(tmp_path) == ["val and valid: more than one source for the split val"]
+    assert errors(tmp_path) == ["val: more than one source for the split val: also valid"]
 
 
 def test_litter_is_counted_and_folders_beside_the_splits_are_said_once(tmp_path):
