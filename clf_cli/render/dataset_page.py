@@ -20,7 +20,7 @@ from clf_cli.render.page_template import fill
 from clf_cli.render.text import counted, decimal, percent
 
 CLASSES_SHOWN = 1000  # in the table; of more, the largest and the rarest
-FINDINGS_SHOWN = 50  # of each code
+FINDINGS_SHOWN = 30  # of each code
 TITLES = {
     "summary": "Summary",
     "findings": "Findings",
