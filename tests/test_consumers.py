@@ -186,6 +186,17 @@ def change_a_label(golden: Path) -> None:
     (golden / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"), [((), "python golden.py"), ((MINIMAL, "m.onnx", "."), "no index.json")]
+)
+def test_golden_py_says_what_it_lacks(tmp_path, arguments, words):
+    command = [sys.executable, str(CONSUMERS / "golden.py"), *map(str, arguments)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_wrong_golden_samples_are_seen_in_python(exported, tmp_path):
     """golden.py's exit code tells; an image counts against those that decode with Pillow."""
     model, golden = exported("fp32")

@@ -62,6 +62,10 @@ def compare(consumer: ModuleType, model: str, folder: Path) -> dict:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    if not (Path(sys.argv[3]) / "index.json").is_file():
+        sys.exit(f"{sys.argv[3]} holds no golden samples: there is no index.json.")
     report = compare(imported(Path(sys.argv[1])), sys.argv[2], Path(sys.argv[3]))
     print(json.dumps(report, indent=1))
     sys.exit(0 if report["from_tensor"]["passed"] and report["from_file"].get("passed", True) else 1)
