@@ -53,9 +53,9 @@ def few_images(dataset: Dataset, least: int | None = None) -> list[Finding]:
     for label, count in _train_counts(dataset).items():
         reason = f'class "{shown(label)}" has {count} train image{"" if count == 1 else "s"}'
         if least is not None and count < least:
-            findings.append(Finding.of("CLF506", "", f"{reason}, fewer than {least}", severity="error", count=count))
+            findings.append(Finding.of("CLF506", "", f"{reason}, fewer than {least}", severity="error"))
         elif count < FEW:
-            findings.append(Finding.of("CLF506", "", reason, count=count))
+            findings.append(Finding.of("CLF506", "", reason))
     return findings
 
 

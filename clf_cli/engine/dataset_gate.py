@@ -82,8 +82,11 @@ class Verdict:
         return tuple(item for item in self.judged if item.outcome == outcome)
 
     def counts(self, outcome: Outcome) -> dict[str, int]:
-        """Findings of each code."""
-        return dict(sorted(Counter(item.finding.code for item in self.of(outcome)).items()))
+        """What the findings of each code are about: images, rows, files or classes; accepted places are not failed."""
+        found: Counter[str] = Counter()
+        for item in self.of(outcome):
+            found[item.finding.code] += (item.finding if outcome == "accepted" else item.new).count
+        return dict(sorted(found.items()))
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -87,7 +87,7 @@ def test_the_gate_says_what_failed_what_was_accepted_and_what_is_stale():
     assert lines == [
         "Accepted by b.json: CLF102 1",
         "No longer found, though b.json holds it: CLF411 g\\x1b.png",
-        "Gate: fails on error, leak: CLF401 1",
+        "Gate: fails on error, leak: CLF401 2",
     ]
     shown = text(table([], found), 200)
     assert "CLF102" not in shown.partition("Accepted by")[0]

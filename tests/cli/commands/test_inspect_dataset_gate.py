@@ -55,20 +55,20 @@ def test_exit_codes(clf, data, flags, code):
 
 def test_what_fails_is_said_on_both_streams(clf, data):
     done = inspect(clf, data, "--fail-on", "leak")
-    assert "Gate: fails on leak: CLF401 1" in done.stdout
-    assert "does not pass: CLF401 (1)" in done.stderr
+    assert "Gate: fails on leak: CLF401 2" in done.stdout
+    assert "does not pass: CLF401 (2)" in done.stderr
     assert "clf split" in done.stderr
 
 
 def test_what_warns_is_said_with_quiet_too(clf, data):
     done = inspect(clf, data, "--warn-on", "leak", "--quiet")
-    assert "CLF401 (1)" in done.stderr
+    assert "CLF401 (2)" in done.stderr
 
 
 def test_json_says_what_the_gate_makes_of_each_finding(clf, data):
     report = report_of(inspect(clf, data, "--fail-on", "leak", "--json"), 1)
     gate = report["result"]["gate"]
-    assert (gate["passed"], gate["failed"], gate["fail_on"]) == (False, {"CLF401": 1}, ["leak"])
+    assert (gate["passed"], gate["failed"], gate["fail_on"]) == (False, {"CLF401": 2}, ["leak"])
     assert {finding["code"]: finding["gate"] for finding in report["findings"]}["CLF401"] == "failed"
 
 
@@ -102,7 +102,7 @@ def test_a_baseline_accepts_what_is_there_and_fails_on_what_is_new(clf, data):
     first = Path("clf-baseline.json").read_bytes()
     again = ["--fail-on", "leak", "--baseline", "clf-baseline.json"]
     done = inspect(clf, data, *again)
-    assert (done.code, "Accepted by clf-baseline.json: CLF401 1" in done.stdout) == (0, True)
+    assert (done.code, "Accepted by clf-baseline.json: CLF401 2" in done.stdout) == (0, True)
     (data / "val/cat/1.png").write_bytes((data / "train/cat/1.png").read_bytes())
     assert inspect(clf, data, *again).code == 1
     assert Path("clf-baseline.json").read_bytes() == first
