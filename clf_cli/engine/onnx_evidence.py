@@ -21,7 +21,6 @@ from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier, open_classifier
 from clf_cli.models.compute import Compute
 from clf_cli.settings.onnx_sections import ValidateSection
-from clf_cli.values.contract import Contract
 from clf_cli.values.onnx_files import files_beside, golden_beside
 from clf_cli.values.predictions import FloatArray
 from clf_cli.values.preprocess import InputArray
@@ -76,13 +75,12 @@ def reference_for(onnx: Classifier, against: Path | None, compute: Compute) -> C
     return reference
 
 
-def open_candidate(
-    onnx: Classifier, provider: Provider, threads: int | None, contract: Contract | None = None
-) -> Candidate:
-    """`onnx`, opened as a consumer does; `contract` stands in for the one that a foreign file lacks.
+def open_candidate(onnx: Classifier, provider: Provider, threads: int | None) -> Candidate:
+    """`onnx`, opened as a consumer does; what was told of a foreign file stands in for the contract that it lacks.
 
     Raises ModelError (exit 4) for a file that a consumer cannot use.
     """
+    contract = onnx.given.contract if onnx.given else None
     placed = place(onnx.path, provider, noise(onnx.preprocess, 1), threads, contract)
     words = None if contract is None else contract.to_json()
     return Candidate(onnx, open_consumer(onnx.path, threads, words, placed.session), placed.placement, threads)

@@ -64,6 +64,8 @@ def check_outside(path: Path) -> None:
 def not_onnx(path: Path) -> ModelError:
     """For a file that is none; the size often says why."""
     size = path.stat().st_size
+    if path.suffix.lower() in (".ckpt", ".pt", ".pth", ".safetensors"):
+        return ModelError(f"{path} is a checkpoint, not an ONNX file.", f"`clf export {path}` makes one of it.")
     return ModelError(
         f"{path} is not an ONNX file, or it is cut short ({size:,} bytes).",
         "Copy it again, or export it again with `clf export CHECKPOINT -o FILE`.",

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from clf_cli.errors import ModelError
 from clf_cli.models.onnx import onnx_logits, open_session
-from clf_cli.models.onnx_outside import OutsideTensor, check_outside, outside_tensors
+from clf_cli.models.onnx_outside import OutsideTensor, check_outside, not_onnx, outside_tensors
 from clf_cli.values.contract import CONTRACT_KEY
 from tests.onnx_models import CONTRACT, linear, write_onnx_file
 
@@ -168,3 +168,15 @@ def test_random_bytes(tmp_path, seed):
     with pytest.raises(ModelError) as caught:
         open_session(path, 1)
     assert caught.value.exit_code == 4
+
+
+def test_a_checkpoint_is_named_as_one(tmp_path):
+    error = not_onnx(write_file(tmp_path / "best.ckpt"))
+    assert "is a checkpoint" in error.message
+    assert "clf export" in error.hint
+    assert "cut short (3 bytes)" in not_onnx(write_file(tmp_path / "best.onnx")).message
+
+
+def write_file(path):
+    path.write_bytes(b"PK\x03")
+    return path

@@ -82,7 +82,7 @@ def validate_onnx(
     for note in notes:
         say(note)
     onnx = onnx_classifier(path, compute.threads, given_files(labels, preprocess))
-    candidate = engine.open_candidate(onnx, provider, compute.threads, onnx.given and onnx.given.contract)
+    candidate = engine.open_candidate(onnx, provider, compute.threads)
     if answers is not None:
         _check_answers(resolved, candidate, answers, as_json, junit)
         return
