@@ -25,11 +25,11 @@ class Code:
 _SKIP = "Replace the file, or leave it out and count it: --on-bad-image skip."
 _COPY = "Copy the file into the data folder, or name the folder that holds all files with --data."
 _LINE = "Correct this line of the manifest."
-_SAME_LABEL = "Keep the right label, or --on-label-conflict keep|drop; clf clean writes a manifest without them."
+_SAME_LABEL = "Keep the right label, or --on-label-conflict keep|drop, or let clf clean write a manifest without them."
 _DEDUPE = "clf dedupe writes a manifest with one copy of each."
 _SPLIT = "clf split writes splits that keep such images on one side."
 _RENAME = "Rename it."
-_LOOK = "Look at them; clf clean writes a manifest without those that you name."
+_LOOK = "Look at them, and let clf clean write a manifest without those that you name."
 
 CODES: dict[str, Code] = {
     code.code: code
@@ -75,7 +75,7 @@ CODES: dict[str, Code] = {
             "duplicate",
             "warning",
             "manifest row repeats",
-            "Remove the row; clf dedupe writes a manifest without it.",
+            "Remove the row, or let clf dedupe write a manifest without it.",
         ),
         Code(
             "CLF501",
@@ -147,6 +147,13 @@ CODES: dict[str, Code] = {
         Code("CLF706", "quality", "info", "dark image", _LOOK),
         Code("CLF707", "quality", "info", "blurred image", _LOOK),
         Code("CLF801", "litter", "info", "hidden files, passed over", "Nothing to do; they are never read."),
+        Code(
+            "CLF802",
+            "litter",
+            "info",
+            "files of other kinds, passed over",
+            "Convert those that are images, to JPEG or PNG for example.",
+        ),
         Code("CLF901", "suspect", "info", "the model disputes the label", _LOOK),
     )
 }
