@@ -1,13 +1,25 @@
 """Which of the known layouts a folder has, and the rows it holds (docs/design.md, 2.1)."""
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clf_cli.data.images import SUFFIXES
 from clf_cli.data.manifests import Manifest, read_manifest
 from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample
-from clf_cli.data.walk import MANIFEST_SUFFIXES, Tree, entries, is_litter, walk
+from clf_cli.data.walk import (
+    MANIFEST_SUFFIXES,
+    Tree,
+    entries,
+    is_folder,
+    is_litter,
+    is_unicode,
+    unreadable_folder,
+    unreadable_name,
+    walk,
+)
 from clf_cli.data.written_manifests import read_header
 from clf_cli.errors import DataError
 
@@ -15,6 +27,8 @@ LAYOUTS = (
     "Expected DIR/train/<class>/*.jpg (and val, test), DIR/<class>/*.jpg, JSON lines in DIR/train/, "
     "DIR/train.jsonl or .csv, or a manifest FILE.jsonl or FILE.csv."
 )
+
+KINDS = 8  # of other files that are named; all are counted
 
 
 @dataclass
@@ -27,13 +41,35 @@ class _Draft:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     litter: int = 0
+    others: Counter[str] = field(default_factory=Counter)  # files of other kinds, by suffix
+    described: bool = False  # whether a manifest was read
 
     def take(self, tree: Tree) -> Tree:
         self.litter += tree.litter
+        self.others += tree.others
         self.findings += tree.findings
         return tree
 
+    def name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        """What lies in `folder`, in order, without litter and names that cannot be written; those are told."""
+        kept = []
+        try:
+            for entry in entries(folder):
+                if is_litter(entry.name):
+                    self.litter += 1
+                elif not is_unicode(entry.name):
+                    self.findings.append(unreadable_name(self.name(folder / entry.name)))
+                else:
+                    kept.append(entry)
+        except OSError as error:
+            self.findings.append(unreadable_folder(self.name(folder), error))
+        return kept
+
     def manifest(self, path: Path, split: str | None, rooted: bool = False) -> None:
+        self.described = True
         samples, findings = read_manifest(Manifest(self.root, path, split, rooted))
         self.samples += samples
         self.findings += findings
@@ -43,6 +79,9 @@ class _Draft:
             self.findings.append(
                 Finding.of("CLF801", "", f"hidden files, passed over: {self.litter}", count=self.litter)
             )
+        if self.others:
+            reason = f"files of other kinds, passed over: {_kinds(self.others)}"
+            self.findings.append(Finding.of("CLF802", "", reason, count=self.others.total()))
         splits = tuple(split for split in SPLITS if split in self.splits)
         return Listing(self.root, tuple(self.samples), splits, tuple(self.findings), tuple(self.notes))
 
@@ -84,17 +123,11 @@ def _splits_of_rows(draft: _Draft) -> None:
 
 
 def _folder(root: Path) -> Listing:
+    entries(root)  # raises where there is nothing to list
     draft = _Draft(root)
-    folders: list[Path] = []
-    manifests: list[Path] = []
-    for entry in entries(root):
-        path = root / entry.name
-        if is_litter(entry.name):
-            draft.litter += 1
-        elif entry.is_dir():
-            folders.append(path)
-        elif path.suffix.lower() in MANIFEST_SUFFIXES:
-            manifests.append(path)
+    found = draft.entries(root)
+    folders = [root / entry.name for entry in found if is_folder(entry)]
+    manifests = [root / entry.name for entry in found if _is_manifest(entry)]
     split_manifests = [path for path in manifests if path.stem.lower() in ALIASES]
     split_folders = [path for path in folders if path.name.lower() in ALIASES]
     if split_manifests or any(_is_split(root, path) for path in split_folders):
@@ -103,10 +136,27 @@ def _folder(root: Path) -> Listing:
     else:
         for folder in folders:
             _class_folder(draft, folder, None)
-        _loose(draft, root)
+    if not draft.described:
+        _loose(draft, root, found)
     if not draft.samples and all(finding.severity != "error" for finding in draft.findings):
-        raise DataError(f"No images in {root}.", _hint(root, manifests))
+        others = f": {_kinds(draft.others)}" if draft.others else ""
+        raise DataError(f"No images in {root}{others}.", _hint(root, manifests))
     return draft.done()
+
+
+def _is_manifest(entry: os.DirEntry[str]) -> bool:
+    return Path(entry.name).suffix.lower() in MANIFEST_SUFFIXES and not is_folder(entry)
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return Path(entry.name).suffix.lower() in SUFFIXES and not is_folder(entry)
+
+
+def _kinds(others: Counter[str]) -> str:
+    """Counts of files by suffix, the most frequent first."""
+    kinds = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    more = f" and {len(kinds) - KINDS} more" if len(kinds) > KINDS else ""
+    return ", ".join(f"{suffix or 'no suffix'} {count}" for suffix, count in kinds[:KINDS]) + more
 
 
 def _hint(root: Path, manifests: list[Path]) -> str:
@@ -116,8 +166,11 @@ def _hint(root: Path, manifests: list[Path]) -> str:
 
 def _is_split(root: Path, folder: Path) -> bool:
     """A split folder holds class folders or JSON lines (or nothing); one with images only is a class called `train`."""
-    found = [entry for entry in entries(folder) if not is_litter(entry.name)]
-    return not found or any(entry.is_dir() for entry in found) or bool(walk(root, folder).manifests)
+    try:
+        found = [entry for entry in entries(folder) if not is_litter(entry.name)]
+    except OSError:
+        return True
+    return not found or any(is_folder(entry) for entry in found) or bool(walk(root, folder).manifests)
 
 
 def _by_split(draft: _Draft, folders: list[Path], manifests: list[Path]) -> None:
@@ -144,29 +197,29 @@ def _by_split(draft: _Draft, folders: list[Path], manifests: list[Path]) -> None
 
 
 def _class_folders(draft: _Draft, folder: Path, split: str) -> None:
-    for entry in entries(folder):
-        if not is_litter(entry.name) and entry.is_dir():
+    found = draft.entries(folder)
+    for entry in found:
+        if is_folder(entry):
             _class_folder(draft, folder / entry.name, split)
-    _loose(draft, folder)
+    _loose(draft, folder, found)
 
 
 def _class_folder(draft: _Draft, folder: Path, split: str | None) -> None:
     tree = draft.take(walk(draft.root, folder))
-    name = folder.relative_to(draft.root).as_posix()
+    name = draft.name(folder)
     if tree.images:
         draft.samples += [Sample(path, folder.name, split, source=name) for path in tree.images]
     elif not tree.findings:
         draft.findings.append(Finding.of("CLF504", name, "a class folder without images"))
 
 
-def _loose(draft: _Draft, folder: Path) -> None:
+def _loose(draft: _Draft, folder: Path, found: Sequence[os.DirEntry[str]]) -> None:
     """Images beside the class folders have no label."""
-    found = [entry.name for entry in entries(folder) if not is_litter(entry.name) and not entry.is_dir()]
-    count = sum(Path(name).suffix.lower() in SUFFIXES for name in found)
+    where = draft.name(folder)
+    count = sum(_is_image(entry) for entry in found)
     if count:
-        name = folder.relative_to(draft.root).as_posix()
-        where = "" if name == "." else name
-        draft.findings.append(Finding.of("CLF605", where, f"images in no class folder, not read: {count}", count=count))
+        reason = f"images in no class folder, not read: {count}"
+        draft.findings.append(Finding.of("CLF605", "" if where == "." else where, reason, count=count))
 
 
 def _outside(draft: _Draft, folders: list[Path]) -> None:

@@ -1,6 +1,8 @@
 """Finding files below a data folder without leaving it."""
 
+import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ class Tree:
     images: list[str] = field(default_factory=list)  # by suffix, whatever they are
     manifests: list[str] = field(default_factory=list)  # JSON lines
     litter: int = 0  # hidden files and what file browsers leave behind
+    others: Counter[str] = field(default_factory=Counter)  # files of other kinds, by suffix
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -31,6 +34,30 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in `folder`, by name in code-point order. Raises OSError when it cannot be listed."""
     with os.scandir(folder) as found:
         return sorted(found, key=lambda entry: entry.name)
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """False for links that lead nowhere, in a circle, or through a folder that may not be entered."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def is_unicode(name: str) -> bool:
+    """Whether a file's name can be written into a report; others hold bytes of another encoding."""
+    with contextlib.suppress(UnicodeEncodeError):
+        name.encode()
+        return True
+    return False
+
+
+def unreadable_folder(name: str, error: OSError) -> Finding:
+    return Finding.of("CLF107", name, f"folder cannot be read: {error.strerror}")
+
+
+def unreadable_name(name: str) -> Finding:
+    return Finding.of("CLF603", name, "the name is not valid Unicode: rename it")
 
 
 def walk(root: Path, folder: Path, deep: bool = True) -> Tree:
@@ -55,8 +82,7 @@ def walk(root: Path, folder: Path, deep: bool = True) -> Tree:
         try:
             below = list(_sort(root, current, tree))
         except OSError as error:
-            reason = f"folder cannot be read: {error.strerror}"
-            tree.findings.append(Finding.of("CLF107", name, reason))
+            tree.findings.append(unreadable_folder(name, error))
         else:
             waiting.extend(below if deep else ())
     tree.images.sort()
@@ -71,19 +97,13 @@ def _sort(root: Path, folder: Path, tree: Tree) -> Iterator[Path]:
         name, suffix = prefix + entry.name, os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - a Path is slow
         if is_litter(entry.name):
             tree.litter += 1
-        elif not _is_unicode(entry.name):
-            tree.findings.append(Finding.of("CLF603", name, "the name is not valid Unicode: rename it"))
+        elif not is_unicode(entry.name):
+            tree.findings.append(unreadable_name(name))
         elif suffix in SUFFIXES:
             tree.images.append(name)
-        elif entry.is_dir():
+        elif is_folder(entry):
             yield folder / entry.name
         elif suffix == ".jsonl":
             tree.manifests.append(name)
-
-
-def _is_unicode(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        else:
+            tree.others[suffix] += 1

@@ -1,5 +1,9 @@
 """Each layout of docs/design.md 2.1 is told from the others, and gives the rows it says."""
 
+import os
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -143,3 +147,90 @@ def test_a_folder_with_a_manifest_of_another_name_says_how_to_name_it(tmp_path):
     with pytest.raises(DataError) as error:
         read_layout(tmp_path)
     assert f"--data {tmp_path / 'annotations.jsonl'}" in (error.value.hint or "")
+
+
+def codes(root: Path) -> dict[str, list[str]]:
+    """Places by code."""
+    found: dict[str, list[str]] = {}
+    for finding in read_layout(root).findings:
+        found.setdefault(finding.code, []).append(finding.path)
+    return found
+
+
+def test_images_beside_split_folders_are_said(tmp_path):
+    files(tmp_path, "train/a/1.jpg", "val/a/2.jpg", "3.jpg", "4.jpg")
+    assert codes(tmp_path) == {"CLF605": [""]}
+    files(tmp_path, "train.jsonl", text=rows(("3.jpg", "a")))
+    assert "CLF605" not in codes(tmp_path)
+
+
+def test_files_of_other_kinds_are_counted(tmp_path):
+    files(tmp_path, "a/1.jpg", "a/2.heic", "a/deep/3.HEIC", "b/4.jpg", "b/notes.txt", "b/LICENSE", "README.md")
+    (finding,) = read_layout(tmp_path).findings
+    assert (finding.code, finding.severity, finding.count) == ("CLF802", "info", 4)
+    assert finding.reason == "files of other kinds, passed over: .heic 2, no suffix 1, .txt 1"
+
+
+def test_nothing_but_other_files_says_what_they_are(tmp_path):
+    files(tmp_path, "a/1.npy", "a/2.npy", "b/3.npy")
+    with pytest.raises(DataError, match=r"No images in .*: \.npy 3\."):
+        read_layout(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["", "train/", "train/a/", "train/a/deep/"])
+def test_names_that_are_no_text_are_findings_at_every_depth(tmp_path, where):
+    files(tmp_path, "train/a/1.jpg", "train/b/2.jpg", "train/a/deep/3.jpg")
+    folder = os.fsencode(tmp_path / where) + b"/\xff\xfe"
+    os.mkdir(folder)  # noqa: PTH102 - bytes
+    with open(folder + b"/4.jpg", "wb"):  # noqa: PTH123 - bytes
+        pass
+    listing = read_layout(tmp_path)
+    assert [sample.path for sample in listing.samples] == ["train/a/1.jpg", "train/a/deep/3.jpg", "train/b/2.jpg"]
+    (finding,) = listing.findings
+    assert (finding.code, finding.severity) == ("CLF603", "error")
+    assert str(finding) == f"{where}\\udcff\\udcfe: the name is not valid Unicode: rename it"
+
+
+def test_links_in_circles_and_to_nowhere_hide_no_other_file(tmp_path):
+    files(tmp_path, "train/a/1.jpg", "train/b/2.jpg")
+    for folder in ("", "train/", "train/a/"):
+        (tmp_path / folder / "self").symlink_to("self")
+        (tmp_path / folder / "nowhere").symlink_to("gone")
+        (tmp_path / folder / "up").symlink_to(tmp_path)
+        (tmp_path / folder / "parent").symlink_to("..")
+    (tmp_path / "train" / "a" / "self.jpg").symlink_to("self.jpg")
+    listing = read_layout(tmp_path)
+    paths = {sample.path for sample in listing.samples}
+    assert {"train/a/1.jpg", "train/a/self.jpg", "train/b/2.jpg"} <= paths
+
+
+def test_pipes_and_sockets_are_listed_and_never_opened(tmp_path):
+    files(tmp_path, "a/1.jpg", "b/2.jpg")
+    os.mkfifo(tmp_path / "a" / "pipe.jpg")
+    os.mkfifo(tmp_path / "a" / "pipe.jsonl")
+    os.mkfifo(tmp_path / "train.jsonl")
+    assert codes(tmp_path)["CLF205"] == ["train.jsonl"]
+    (tmp_path / "train.jsonl").unlink()
+    assert [path for path, _, _ in seen(tmp_path)] == ["a/1.jpg", "a/pipe.jpg", "b/2.jpg"]
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.parametrize("closed", ["train", "train/a/deep"])
+def test_folders_that_may_not_be_read_are_findings(tmp_path, closed):
+    data = files(tmp_path / "data", "train/a/1.jpg", "train/a/deep/2.jpg", "train/b/3.jpg", "val/a/4.jpg")
+    for folder in (data, *data.parents[:3]):
+        folder.chmod(0o755)
+    (data / closed).chmod(0)
+    program = "import sys, pathlib; from clf_cli.data.layout import read_layout\n"
+    program += "listing = read_layout(pathlib.Path(sys.argv[1]))\n"
+    program += "print([(f.code, f.path, f.severity) for f in listing.findings], len(listing.samples))"
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-B", "-c", program]
+    done = subprocess.run([*as_nobody, str(data)], capture_output=True, text=True, check=False)
+    (data / closed).chmod(0o755)
+    if "Permission denied" in done.stderr and "python" in done.stderr:
+        pytest.skip("the interpreter lies where another user may not read")
+    assert f"('CLF107', '{closed}', 'error')" in done.stdout, done.stderr
+    assert (
+        f"] {4 - sum(name.startswith(closed) for name in ('train/a/1', 'train/a/deep', 'train/b', 'val/a'))}"
+        in done.stdout
+    )
