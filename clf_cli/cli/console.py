@@ -31,7 +31,7 @@ class _Stderr(logging.Handler):
     """One line per record on whatever sys.stderr is then, so that a live bar moves below it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = Text(self.format(record))
+        line = Text(visible(self.format(record)))
         if record.levelno >= logging.WARNING:
             line = Text.assemble(("Error: " if record.levelno >= logging.ERROR else "Warning: ", "bold yellow"), line)
         _stderr().print(line, soft_wrap=True)
@@ -59,6 +59,13 @@ def warn_of(findings: "Iterable[FindingJson]") -> None:
     for finding in findings:
         reason = finding["reason"]
         warn(f"{finding['path']}: {reason}." if finding["path"] else sentence(reason))
+
+
+def visible(text: str) -> str:
+    """Names of files and classes steer no terminal: what is not printable is shown as an escape, line breaks stay."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def sentence(text: str) -> str:
@@ -123,14 +130,15 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
 def show_error(error: ClfError, command: str) -> None:
     """The message and the next step; a usage error looks like Typer's own while a person watches."""
     console = _stderr()
+    message, hint = visible(error.message), None if error.hint is None else visible(error.hint)
     if isinstance(error, UsageError) and console.is_terminal:
         console.print(f"Try '{command} -h' for help.", style="dim", highlight=False)
-        text = error.message if error.hint is None else f"{error.message}\n{error.hint}"
+        text = message if hint is None else f"{message}\n{hint}"
         console.print(Panel(Text(text), title="Error", title_align="left", border_style="red"))
         return
-    console.print(Text.assemble(("Error: ", "bold red"), error.message), soft_wrap=True)
-    if error.hint is not None:
-        console.print(Text(error.hint), soft_wrap=True)
+    console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
+    if hint is not None:
+        console.print(Text(hint), soft_wrap=True)
 
 
 def _stderr() -> Console:

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from clf_cli.cli.console import progress, publish, say, start_logging, warn, write_line
+from clf_cli.cli.console import progress, publish, say, show_error, start_logging, warn, write_line
 from clf_cli.engine.confusion import ConfusionResult
-from clf_cli.errors import RunError
+from clf_cli.errors import DataError, RunError
 from clf_cli.values.labels import Labels
 from clf_cli.values.report import Report
 
@@ -85,6 +85,15 @@ def test_brackets_and_long_lines_stay_as_they_are(capsys):
     line = "[data] " + "x" * 500 + " [/red]"
     say(line)
     assert capsys.readouterr().err == line + "\n"
+
+
+def test_names_steer_no_terminal(capsys):
+    say("class a\x1b[31m\u202eb\nnext line")
+    show_error(DataError("no \x1b]0;title\x07 here", "try \x9b1m \udcff"), "clf")
+    captured = capsys.readouterr()
+    assert captured.err == (
+        "class a\\x1b[31m\\u202eb\nnext line\nError: no \\x1b]0;title\\x07 here\ntry \\x9b1m \\udcff\n"
+    )
 
 
 def test_a_result_is_written_as_it_is(capsys):
