@@ -136,7 +136,7 @@ def _option(setting: Setting) -> OptionInfo:
     notes = [
         *([", ".join(words)] if named == "CHOICE" else []),
         *([kinds.bounds(setting)] if not setting.is_switch and kinds.bounds(setting) else []),
-        *([] if setting.default is None else [f"default: {_shown_default(setting)}"]),
+        *([] if setting.default in (None, ()) else [f"default: {_shown_default(setting)}"]),
     ]
     option: OptionInfo = typer.Option(
         setting.default

@@ -53,8 +53,9 @@ class Judged:
     @property
     def new(self) -> Finding:
         """Of those places alone that are not accepted."""
-        places = [place for place in self.finding.places if place not in set(self.accepted)]
-        if not self.accepted or not places:
+        held = frozenset(self.accepted)
+        places = [place for place in self.finding.places if place not in held]
+        if not held or not places:
             return self.finding
         count = max(self.finding.count - len(self.accepted), len(places))
         return replace(self.finding, path=places[0], others=tuple(places[1:]), count=count)
@@ -109,21 +110,23 @@ class Verdict:
         if self.gate.update:
             added, gone = len(self.entries - self.gate.known), len(self.gate.known - self.entries)
             said.append(f"{self.gate.baseline}: {len(self.entries)} accepted, {added} of them new; {gone} removed.")
-        errors = refused(item.finding for item in self.of("accepted"))
-        if errors:
-            said.append(f"Accepted here, but training stops at errors all the same: {len(errors)}.")
+        if errors := self._refused("accepted"):
+            said.append(f"Accepted here, but training stops at errors all the same: {errors}.")
         return tuple(said)
 
     def raise_if_failed(self) -> None:
         """Raises CheckFailedError (exit 1) with the codes that failed and what to do about the first of them."""
-        failed = [item.finding for item in self.of("failed")]
-        if not failed:
+        if self.passed:
             return
         codes = ", ".join(f"{code} ({count})" for code, count in self.counts("failed").items())
-        refusal = " Training refuses it." if refused(failed) else ""
+        refusal = " Training refuses it." if self._refused("failed") else ""
         fixes = dict.fromkeys(f"{code}: {CODES[code].fix}" for code in self.counts("failed"))
         more = "" if len(fixes) <= 3 else f"\nAnd {len(fixes) - 3} more: see the findings."
         raise CheckFailedError(f"{self.root} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
+
+    def _refused(self, outcome: Outcome) -> int:
+        """Findings that training stops at too; it knows no limits."""
+        return len(refused(item.finding for item in self.of(outcome) if item.finding.code not in LIMITS))
 
 
 def open_gate(section: GateSection, update: bool = False) -> Gate:

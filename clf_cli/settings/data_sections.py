@@ -25,10 +25,12 @@ class InspectSection(Section):
 class GateSection(Section):
     title: ClassVar[str] = "Gate"
 
-    fail_on: Words = Field(
+    fail_on: Annotated[Words, Flag(metavar="WORDS")] = Field(
         ("error",), description="Exit 1 for findings of these severities, categories or codes; none is never."
     )
-    warn_on: Words = Field((), description="Say on stderr that there are findings of these, without exit 1.")
+    warn_on: Annotated[Words, Flag(metavar="WORDS")] = Field(
+        (), description="Say on stderr that there are findings of these, without exit 1."
+    )
     max_imbalance: Annotated[float, Field(ge=1)] | None = Field(
         None, description="Exit 1 when train's largest class is more than this many times its smallest."
     )

@@ -1,5 +1,6 @@
 """The gate fails on what it is told to fail on, and its default on nothing but what training refuses."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,13 @@ def test_min_per_class(root, least, classes):
     assert sorted(told) == sorted({*classes, "dog"})  # once each; four images are few without a limit too
 
 
+def test_training_knows_no_limits(root):
+    with pytest.raises(CheckFailedError) as error:
+        judged(surveyed(root), min_per_class=5).raise_if_failed()
+    assert "Training" not in error.value.message
+    load_dataset(DataSection(root=root), 0)
+
+
 def test_a_crossed_limit_fails_under_any_words_but_none(root):
     dataset = surveyed(root)
     assert not judged(dataset, fail_on=("conflict",), min_per_class=5).passed
@@ -166,6 +174,17 @@ def test_of_a_group_that_grew_the_new_places_fail(root, tmp_path):
     (item,) = judged(surveyed(root), [found], fail_on=("quality",), baseline=baseline).of("failed")
     assert (item.accepted, item.new.places, item.new.count) == (("a.png", "c.png"), ("b.png", "d.png"), 2)
     assert item.finding == found
+
+
+def test_a_finding_of_many_places_is_judged_in_time(root, tmp_path):
+    baseline = tmp_path / "accepted.json"
+    names = [f"{number}.png" for number in range(30_000)]
+    write_baseline(baseline, [Entry("CLF707", name) for name in names[1:]])
+    found = Finding.of("CLF707", names[0], "blurred", others=tuple(names[1:]))
+    before = time.process_time()
+    (item,) = judged(surveyed(root), [found], fail_on=("quality",), baseline=baseline).of("failed")
+    assert item.new.places == (names[0],)
+    assert time.process_time() - before < 10  # a set for each place would take minutes
 
 
 def test_stale_entries_are_told_and_taken_out(root, tmp_path):
