@@ -94,7 +94,9 @@ class _Room:
     """Images that each part still lacks, of each class and in all."""
 
     def __init__(self, shares: Mapping[str, float], clusters: Sequence[Counter[str]]) -> None:
-        self._classes = sum(clusters, Counter[str]())
+        self._classes: Counter[str] = Counter()
+        for found in clusters:
+            self._classes.update(found)
         self._of_class = {
             part: {name: share * n for name, n in self._classes.items()} for part, share in shares.items()
         }
