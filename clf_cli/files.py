@@ -45,8 +45,8 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8 with `\\n` line ends on every platform."""
-    write_atomic(path, lambda file: file.write(text.encode()))
+    """UTF-8 with `\\n` line ends on every platform; what UTF-8 cannot hold, as some file names, becomes `\\udcff`."""
+    write_atomic(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -312,3 +312,11 @@ def test_no_descriptor_stays_open(tmp_path):
         move_into_place(tmp_path / "a" / str(number), tmp_path / "moved")
     after = os.listdir("/proc/self/fd") if Path("/proc/self/fd").is_dir() else []  # noqa: PTH208
     assert len(after) == len(before)
+
+
+def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
+    name = os.fsdecode(b"a\xff.png")
+    write_json(tmp_path / "a.json", {"path": name})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"path": name}
+    write_text(tmp_path / "a.txt", f"é {name}")
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "é a\\udcff.png"
