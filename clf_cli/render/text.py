@@ -6,6 +6,7 @@ import unicodedata
 from clf_cli.values.labels import shown
 
 UNDEFINED = "–"
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -26,8 +27,13 @@ def counted(count: int, noun: str) -> str:
 
 def label(name: str, limit: int = 40) -> str:
     """A class name on one line: `(empty)` for the empty string, control characters as spaces, cut with `…`."""
-    line = "".join(" " if unicodedata.category(character) == "Cc" else character for character in name)
+    line = "".join(" " if _steers(character) else character for character in name)
     return shorten(shown(line if line.strip() or not name else repr(name)), limit)
+
+
+def _steers(character: str) -> bool:
+    """Control characters, and those that turn the direction of all that follows on the line."""
+    return unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNS
 
 
 def shorten(text: str, limit: int) -> str:

@@ -12,6 +12,7 @@ from clf_cli.render.text import counted, decimal, duration, label, named, percen
         ("x" * 50, "x" * 39 + "…"),
         ("日本", "日本"),
         ("\n", "'\\n'"),
+        ("a\u202egnp", "a gnp"),
     ],
 )
 def test_label(name, shown):
