@@ -64,4 +64,5 @@ COMPLETIONS: dict[str, Callable[[str], list[str]]] = {  # of settings whose valu
     "compute.device": complete_device,
     "gate.fail_on": complete_finding_words,
     "gate.warn_on": complete_finding_words,
+    "clean.drop": complete_finding_words,
 }

@@ -59,8 +59,11 @@ class CleanResult:
 def chosen_codes(words: Iterable[str]) -> frozenset[str]:
     """Codes of the severities, categories and codes of --drop; those of leaks and duplicates are for other commands.
 
-    Raises UsageError (exit 2) for a word that means nothing but those.
+    Raises UsageError (exit 2) without a word, and for a word that means nothing but those.
     """
+    words = list(words)
+    if not words:
+        raise UsageError("--drop names nothing to leave out.", "Name severities, categories or codes of findings.")
     codes: set[str] = set()
     for word in words:
         named = {code.code for code in CODES.values() if word in (code.severity, code.category, code.code)}

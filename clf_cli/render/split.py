@@ -1,6 +1,6 @@
 """A split as a table: images of each class in each part, and below it what stays together and what moved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,10 +12,11 @@ from clf_cli.engine.split_moved import Moved
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 
 SHOWN = 20
+CLASSES_SHOWN = 200  # more are told by the largest and the smallest
 
 
 def table(result: SplitResult) -> RenderableType:
-    """One row per class, its share beside each count; of many folds the counts alone."""
+    """One row per class, with the part of it that each split holds; of folds the counts alone."""
     parts: list[RenderableType] = [_classes(result), *(Text(line) for line in _lines(result))]
     if result.moved:
         parts += [Text(), _moved(result.moved)]
@@ -31,14 +32,17 @@ def _classes(result: SplitResult) -> Table:
     for part in counts:
         grid.add_column(part, justify="right")
         if shares:
-            grid.add_column("share", justify="right", style="dim")
+            grid.add_column("of class", justify="right", style="dim")
     totals = {name: sum(count[name] for count in counts.values()) for name in result.labels}
-    for name in result.labels:
+    for name in _shown(totals):
         cells = []
         for count in counts.values():
             cells.append(f"{count[name]:,}" if count[name] else UNDEFINED)
             cells += [percent(count[name] / totals[name]) if count[name] else ""] if shares else []
         grid.add_row(Text(label(name)), *cells)
+    if len(totals) > CLASSES_SHOWN:
+        hidden = len(totals) - CLASSES_SHOWN
+        grid.add_row(Text(f"… {hidden} classes between the largest and the smallest", style="dim"))
     grid.add_section()
     cells = []
     for count in counts.values():
@@ -46,6 +50,14 @@ def _classes(result: SplitResult) -> Table:
         cells += [percent(count.total() / len(result.samples))] if shares else []
     grid.add_row("all", *cells)
     return grid
+
+
+def _shown(totals: Mapping[str, int]) -> Sequence[str]:
+    """All classes in label order; of too many the largest and the smallest."""
+    if len(totals) <= CLASSES_SHOWN:
+        return tuple(totals)
+    order = sorted(totals, key=lambda name: -totals[name])
+    return [*order[: CLASSES_SHOWN // 2], *order[-CLASSES_SHOWN // 2 :]]
 
 
 def _lines(result: SplitResult) -> Iterator[str]:

@@ -73,3 +73,11 @@ def test_leaks():
     contents = {samples[0].path: "x", samples[1].path: "x"}
     text = shown(split_check.table(check_split(draft_of(samples, contents), None, near_duplicates=False)))
     assert cells(text) == [["train val", "2", "[i]0000.png holds the same bytes as [i]0001.png"]]
+
+
+def test_of_many_classes_the_largest_and_the_smallest_are_shown():
+    samples = [Sample(f"{label}-{i}.png", f"{label:03d}") for label in range(300) for i in range(1 + label % 7)]
+    found = cells(shown(split.table(plan_split(draft_of(samples), policy(), {})), width=120))
+    assert len(found) == 202
+    assert found[-1][0] == "all"
+    assert found[-2][0] == "… 100 classes between the largest and the smallest"

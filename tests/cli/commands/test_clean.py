@@ -81,6 +81,7 @@ def test_lines_that_are_no_rows_are_told(tmp_path, clf, monkeypatch):
     [
         (("--drop", "unreadible"), 2, "did you mean unreadable"),
         (("--drop", "duplicate"), 2, "clf dedupe"),
+        (("--drop", "none"), 2, "names nothing"),
         (("--out", "pets/clean.jsonl"), 2, "nothing is ever written into one"),
         (("--out", "clean.json"), 2, "ends in .jsonl"),
     ],
