@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import PIL
 
@@ -21,6 +21,7 @@ from clf_cli.values.progress import Progress, silent
 
 MISSING, OUTSIDE = "CLF101", "CLF111"
 MAX_BYTES = 1 << 30
+LARGE = 1 << 26  # bytes; photos are a tenth of it
 CHUNK = 32
 SCAN_VERSION = f"6 pillow {PIL.__version__}"  # another Pillow may decode more, or less
 
@@ -116,14 +117,19 @@ class _Files:
         except FileNotFoundError:
             return UnreadableImageError("no such file", MISSING)
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links, before Python 3.13
-            reason = error.strerror if isinstance(error, OSError) else None
-            return UnreadableImageError(reason or "not a path that can be opened")
+            return UnreadableImageError(_why_not(error))
         return _usable(status)
 
     def _holds(self, folder: str) -> bool:
         if folder not in self._inside:
             self._inside[folder] = Path(folder).resolve().is_relative_to(self._root)
         return self._inside[folder]
+
+
+def _why_not(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "a link in a circle" if isinstance(error, RuntimeError) else "not a path that can be opened"
 
 
 def _outside() -> UnreadableImageError:
@@ -192,16 +198,25 @@ def _read(path: str, collected: Collected) -> FileFacts:
     """All but the facts of the pixels, which `collected` then gives."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as in _Files
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGE:  # threads that hold such files whole would fill the memory
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+                with io.BufferedReader(file) as large:
+                    return _decoded(large, size, digest, collected)
             data = file.read()
     except OSError as error:
         return _refused(UnreadableImageError(error.strerror or str(error)))
-    digest = hashlib.sha256(data).hexdigest()
+    return _decoded(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), collected)
+
+
+def _decoded(file: BinaryIO, size: int, digest: str, collected: Collected) -> FileFacts:
     try:
-        opened = open_with_facts(io.BytesIO(data))
+        opened = open_with_facts(file)
     except UnreadableImageError as error:
-        return replace(_refused(error), bytes=len(data), content_hash=digest)
+        return replace(_refused(error), bytes=size, content_hash=digest)
     collected.add(opened.image)
-    return FileFacts(*opened.image.size, opened.mode, opened.format, len(data), digest, opened.rotated)
+    return FileFacts(*opened.image.size, opened.mode, opened.format, size, digest, opened.rotated)
 
 
 def _refused(error: UnreadableImageError) -> FileFacts:

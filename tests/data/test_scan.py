@@ -158,3 +158,12 @@ def test_the_data_folder_stays_as_it_is(data):
     before = tree()
     scan_files(data, names(data), workers=2)
     assert tree() == before
+
+
+def test_large_files_give_the_same_facts_without_being_held_whole(data, monkeypatch):
+    paths = names(data)[:8]
+    (data / "zero.png").write_bytes(bytes(5000))
+    whole = scan_files(data, [*paths, "zero.png"]).files
+    monkeypatch.setattr(scanning, "LARGE", 20)
+    assert scan_files(data, [*paths, "zero.png"]).files == whole
+    assert whole["zero.png"].error
