@@ -7,7 +7,8 @@ from pathlib import Path
 from clf_cli.data.layout import read_layout
 from clf_cli.data.samples import refused
 from clf_cli.data.written_manifests import check_manifest_out, read_header, write_manifest
-from clf_cli.engine.split import FOLD, SplitPolicy, SplitResult
+from clf_cli.engine.split import SplitResult
+from clf_cli.engine.split_draw import FOLD, SplitPolicy
 from clf_cli.errors import DataError, UsageError
 
 MADE_BY = "clf split"

@@ -60,7 +60,8 @@ def split(
 def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
     from clf_cli.data.dataset import refuse
     from clf_cli.data.written_manifests import folder_of
-    from clf_cli.engine.split import SplitPolicy, plan_split
+    from clf_cli.engine.split import plan_split
+    from clf_cli.engine.split_draw import SplitPolicy
     from clf_cli.engine.split_files import continued, earlier_parts, split_files, write_split
     from clf_cli.engine.split_report import split_report
 
@@ -98,7 +99,7 @@ def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
     publish(Report(result), as_json=as_json)
     if not result.passed:
         raise CheckFailedError(
-            f"{draft.root} leaks between its splits.",
+            f"{section.root} leaks between its splits.",
             f"clf split {section.root} --out FILE writes splits that keep such images on one side.",
         )
 
