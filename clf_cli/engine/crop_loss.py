@@ -1,6 +1,7 @@
 """What the evaluation transform does to the images of each class: what it cuts off, enlarges and stretches."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, get_args
@@ -14,8 +15,9 @@ from clf_cli.values.preprocess import Preprocess, ResizeMode, scaled_size
 MODES: tuple[ResizeMode, ...] = get_args(ResizeMode)
 NOTICED = 0.001  # share of the pixels; modes that keep less than this more are not worth a change
 
-Sizes = Sequence[tuple[int, int]]  # width and height of each image
+Size = tuple[int, int]  # width and height
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,12 @@ class Fit:
     bars: float  # share of the input that is background
 
     @classmethod
-    def of(cls, values: Floats) -> "Fit":
-        """Of values (N, 5), a row for each image."""
+    def of(cls, values: Floats, images: Counts) -> "Fit":
+        """Of values (N, 5), a row for each of `images` (N,)."""
         if not len(values):
             return cls(*[float("nan")] * 5)
-        means, medians = values.mean(axis=0), np.median(values, axis=0)
-        return cls(*(float(value) for value in (*means[:2], *medians[2:4], means[4])))
+        cut_pixels, cut_side, _, _, bars = np.average(values, axis=0, weights=images).tolist()
+        return cls(cut_pixels, cut_side, _median(values[:, 2], images), _median(values[:, 3], images), bars)
 
     def to_json(self) -> dict[str, float]:
         return {
@@ -76,24 +78,33 @@ class CropLoss:
         }
 
 
-def crop_loss(labels: Labels, rows: Sequence[str], sizes: Sizes, preprocess: Preprocess) -> CropLoss:
-    """Of images with label `rows` and of `sizes`, one each; labels outside `labels` count in the whole set only."""
-    distinct = list(dict.fromkeys(sizes))
+def crop_loss(labels: Labels, rows: Iterable[tuple[str, Size]], preprocess: Preprocess) -> CropLoss:
+    """Of the label and the size of each image; labels outside `labels` count in the whole set only."""
+    counts = Counter((labels.indices.get(label, -1), size) for label, size in rows)
+    found = sorted(counts)
+    distinct = list(dict.fromkeys(size for _, size in found))
     place = {size: index for index, size in enumerate(distinct)}
-    which = np.array([place[size] for size in sizes], dtype=np.int64)
+    which = np.array([place[size] for _, size in found], dtype=np.int64)
+    images = np.array([counts[one] for one in found], dtype=np.int64)
     values = {mode: _values(distinct, replace(preprocess, resize_mode=mode))[which] for mode in MODES}
-    of_class = np.array([labels.indices.get(label, -1) for label in rows], dtype=np.int64)
-    order = np.argsort(of_class, kind="stable")
-    bounds = np.searchsorted(of_class[order], np.arange(len(labels) + 1))
-    own = values[preprocess.resize_mode][order]
+    bounds = np.searchsorted([index for index, _ in found], np.arange(len(labels) + 1)).tolist()
+    own = values[preprocess.resize_mode]
     return CropLoss(
         preprocess,
-        tuple(Fit.of(own[start:end]) for start, end in pairwise(bounds.tolist())),
-        {mode: Fit.of(found) for mode, found in values.items()},
+        tuple(Fit.of(own[start:end], images[start:end]) for start, end in pairwise(bounds)),
+        {mode: Fit.of(of_mode, images) for mode, of_mode in values.items()},
     )
 
 
-def _values(sizes: Sizes, preprocess: Preprocess) -> Floats:
+def _median(values: Floats, images: Counts) -> float:
+    """Of each value as often as its images."""
+    order = np.argsort(values)
+    upto = np.cumsum(images[order])
+    middle = np.searchsorted(upto, [(upto[-1] - 1) // 2, upto[-1] // 2], side="right")
+    return float(values[order][middle].mean())
+
+
+def _values(sizes: Sequence[Size], preprocess: Preprocess) -> Floats:
     """(N, 5): for each size what Fit says."""
     if not sizes:
         return np.zeros((0, 5))

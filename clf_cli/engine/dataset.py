@@ -18,6 +18,7 @@ from clf_cli.engine.dataset_gate import Gate, Verdict, judge, not_searched
 from clf_cli.engine.metadata_counts import KeyCounts, metadata_counts
 from clf_cli.engine.pixel_statistics import Normalized, PixelStatistics
 from clf_cli.engine.size_counts import SizeCount, size_counts
+from clf_cli.engine.suspects import Suspects
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels
@@ -72,6 +73,7 @@ class DatasetResult:
     crop: CropLoss
     findings: tuple[Finding, ...]
     gate: Verdict | None = None  # of clf inspect-dataset alone
+    suspects: Suspects | None = None  # where a model was named
 
     @property
     def normalized(self) -> Normalized:
@@ -135,6 +137,7 @@ class DatasetResult:
             "exif_rotated": self.rotated,
             "duplicates": self.duplicates,
             "gate": None if self.gate is None else self.gate.to_json(),
+            "suspects": None if self.suspects is None else self.suspects.to_json(),
         }
 
 
@@ -153,9 +156,13 @@ def dataset_report(
     threads: int = 1,
     progress: Progress = silent,
     preprocess: Preprocess = USUAL_INPUT,
+    suspects: Suspects | None = None,
 ) -> Report:
     """The report on a data set as training sees it, with everything that was found; `preprocess` is the model's."""
-    result = inspect(dataset, all_findings(dataset, section, threads, progress), preprocess)
+    found = all_findings(dataset, section, threads, progress)
+    if suspects is not None and suspects.finding is not None:
+        found = (*found, suspects.finding)
+    result = replace(inspect(dataset, found, preprocess), suspects=suspects)
     data = DataRef(
         dataset.root.as_posix(), "all", dataset.fingerprint, len(dataset.samples), len(dataset.skipped_in("all"))
     )
@@ -165,7 +172,9 @@ def dataset_report(
 def gated(report: Report, dataset: Dataset, gate: Gate, section: InspectSection) -> tuple[Report, Verdict]:
     """The report on `dataset` with the findings as the gate sees them, and what it makes of each."""
     assert isinstance(report.result, DatasetResult)
-    verdict = judge(dataset, report.result.findings, gate, not_searched(section))
+    verdict = judge(
+        dataset, report.result.findings, gate, not_searched(section, model=report.result.suspects is not None)
+    )
     findings = tuple(item.finding for item in verdict.judged)
     result = replace(report.result, findings=findings, gate=verdict)
     return replace(report, result=result, findings=tuple(item.to_json() for item in verdict.judged)), verdict
@@ -193,7 +202,7 @@ def inspect(dataset: Dataset, findings: tuple[Finding, ...], preprocess: Preproc
         height=Spread.of([file.height for file in facts]),
         aspect=Spread.of([max(file.width, file.height) / min(file.width, file.height) for file in facts]),
         sizes=size_counts(
-            [(file.width, file.height, split) for file, split in zip(facts, of_split, strict=True)], len(splits)
+            ((file.width, file.height, split) for file, split in zip(facts, of_split, strict=True)), len(splits)
         ),
         total_bytes=sum(file.bytes for file in facts),
         formats=dict(Counter(file.format for file in facts).most_common()),
@@ -226,6 +235,5 @@ def _pixels_of(facts: Sequence[FileFacts], of_split: Sequence[int], splits: int)
 
 def _crop_loss(dataset: Dataset, preprocess: Preprocess) -> CropLoss:
     """Of every row: a file that several rows name counts as often as the network sees it."""
-    files = [dataset.files[sample.path] for sample in dataset.samples]
-    rows = [sample.label for sample in dataset.samples]
-    return crop_loss(dataset.labels, rows, [(file.width, file.height) for file in files], preprocess)
+    facts = ((sample.label, dataset.files[sample.path]) for sample in dataset.samples)
+    return crop_loss(dataset.labels, ((label, (file.width, file.height)) for label, file in facts), preprocess)

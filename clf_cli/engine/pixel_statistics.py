@@ -25,14 +25,15 @@ class PixelStatistics:
     @classmethod
     def of(cls, files: Iterable[FileFacts]) -> "PixelStatistics":
         """Of the files whose pixels were read."""
-        facts = [(*file.pixels.mean, *file.pixels.std) for file in files if file.pixels is not None]
-        if not facts:
+        read = (file.pixels for file in files if file.pixels is not None)
+        numbers = (number for pixels in read for number in (*pixels.mean, *pixels.std))
+        values = np.fromiter(numbers, dtype=np.float64).reshape(-1, 6) / 255
+        if not len(values):
             return cls(0, UNMEASURED, UNMEASURED)
-        values = np.array(facts, dtype=np.float64) / 255
         means, stds = values[:, :3], values[:, 3:]
         mean = means.mean(axis=0)
         square = (stds**2 + means**2).mean(axis=0)
-        return cls(len(facts), _channels(mean), _channels(np.sqrt(np.maximum(square - mean**2, 0))))
+        return cls(len(values), _channels(mean), _channels(np.sqrt(np.maximum(square - mean**2, 0))))
 
     def to_json(self) -> dict[str, Any]:
         return {"images": self.images, "mean": list(self.mean), "std": list(self.std)}

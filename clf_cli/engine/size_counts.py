@@ -1,13 +1,14 @@
-"""Which widths and heights the images have: all of them while they are few, else in steps of an eighth of an octave."""
+"""Which widths and heights the images have: all of them while they are few, else put together in even steps."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import log2
 from typing import Any
 
 EXACT = 400  # different sizes; more are put together
-STEPS = 8  # to a factor of two
+STEPS = (8, 4, 2, 1)  # to a factor of two, the finest that leaves EXACT sizes or fewer
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,19 @@ class SizeCount:
 def size_counts(images: Iterable[tuple[int, int, int]], splits: int) -> tuple[SizeCount, ...]:
     """Of (width, height, index of the split) for each image, the smallest width first."""
     counts = Counter(images)
-    if len({size[:2] for size in counts}) > EXACT:
-        near: Counter[tuple[int, int, int]] = Counter()
+    near = counts
+    for steps in STEPS:
+        if len({size[:2] for size in near}) <= EXACT:
+            break
+        near = Counter()
         for (width, height, split), count in counts.items():
-            near[_step(width), _step(height), split] += count
-        counts = near
+            near[_rounded(width, steps), _rounded(height, steps), split] += count
     return tuple(
-        SizeCount(width, height, tuple(counts[width, height, split] for split in range(splits)))
-        for width, height in sorted({size[:2] for size in counts})
+        SizeCount(width, height, tuple(near[width, height, split] for split in range(splits)))
+        for width, height in sorted({size[:2] for size in near})
     )
 
 
-def _step(side: int) -> int:
-    return round(2 ** (round(log2(max(side, 1)) * STEPS) / STEPS))
+@cache
+def _rounded(side: int, steps: int) -> int:
+    return round(2 ** (round(log2(max(side, 1)) * steps) / steps))

@@ -13,7 +13,7 @@ TWO = Labels(("a", "b"))
 
 
 def fit_of(size: tuple[int, int], preprocess: Preprocess):
-    return crop_loss(TWO, ["a"], [size], preprocess).whole
+    return crop_loss(TWO, [("a", size)], preprocess).whole
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -45,7 +45,7 @@ def test_letterbox_fills_what_the_image_does_not(size):
 
 
 def test_a_wide_image_in_each_mode():
-    fits = crop_loss(TWO, ["a"], [(80, 40)], Preprocess(40, 40)).modes
+    fits = crop_loss(TWO, [("a", (80, 40))], Preprocess(40, 40)).modes
     assert (fits["squash"].cut_pixels, fits["squash"].stretched) == (0, 2)
     assert fits["squash"].enlarged == pytest.approx(0.5**0.5)
     assert (fits["crop"].cut_pixels, fits["crop"].cut_side, fits["crop"].stretched) == (0.5, 0.5, 1)
@@ -59,24 +59,23 @@ def test_the_longer_side_is_that_of_the_image():
 
 def test_classes_are_told_apart_and_those_without_images_are_undefined():
     labels = Labels(("a", "b", "c"))
-    found = crop_loss(
-        labels, ["b", "a", "b", "?"], [(80, 40), (40, 40), (40, 40), (40, 80)], Preprocess(40, 40, "crop")
-    )
+    rows = [("b", (80, 40)), ("a", (40, 40)), ("b", (40, 40)), ("?", (40, 80))]
+    found = crop_loss(labels, rows, Preprocess(40, 40, "crop"))
     assert [fit.cut_pixels for fit in found.classes[:2]] == [0, 0.25]
     assert np.isnan(found.classes[2].cut_pixels)
     assert found.whole.cut_pixels == 0.25
 
 
 def test_only_modes_that_keep_more_are_offered_the_one_that_stretches_least_first():
-    cut = crop_loss(TWO, ["a"], [(80, 40)], Preprocess(40, 40, "crop"))
+    cut = crop_loss(TWO, [("a", (80, 40))], Preprocess(40, 40, "crop"))
     assert cut.keeping_more == ("letterbox", "squash")
-    assert crop_loss(TWO, ["a"], [(80, 40)], Preprocess(40, 40)).keeping_more == ()
-    assert crop_loss(TWO, ["a"], [(40, 40)], Preprocess(40, 40, "crop")).keeping_more == ()
-    assert crop_loss(TWO, ["a"], [(40, 40)], Preprocess(40, 40, crop_share=0.5)).keeping_more == ("letterbox",)
+    assert crop_loss(TWO, [("a", (80, 40))], Preprocess(40, 40)).keeping_more == ()
+    assert crop_loss(TWO, [("a", (40, 40))], Preprocess(40, 40, "crop")).keeping_more == ()
+    assert crop_loss(TWO, [("a", (40, 40))], Preprocess(40, 40, crop_share=0.5)).keeping_more == ("letterbox",)
 
 
 def test_without_images_nothing_is_measured():
-    found = crop_loss(TWO, [], [], Preprocess(40, 40))
+    found = crop_loss(TWO, [], Preprocess(40, 40))
     assert np.isnan(found.whole.cut_pixels)
     assert found.keeping_more == ()
 
@@ -90,3 +89,15 @@ def test_the_transform_resizes_to_the_size_that_is_told(size, mode, monkeypatch)
     monkeypatch.setattr(Image.Image, "resize", lambda self, to, *rest: asked.append(to) or original(self, to, *rest))
     resize(Image.new("RGB", size), preprocess)
     assert (asked or [size])[-1] == scaled_size(size, preprocess)
+
+
+def test_every_image_counts():
+    random = np.random.default_rng(0)
+    sizes = [(int(width), int(height)) for width, height in random.integers(10, 14, (101, 2))]
+    for count in (100, 101):
+        rows = [("a", size) for size in sizes[:count]]
+        whole = crop_loss(TWO, rows, Preprocess(40, 40, "crop")).whole
+        alone = [fit_of(size, Preprocess(40, 40, "crop")) for _, size in rows]
+        assert whole.cut_pixels == pytest.approx(np.mean([fit.cut_pixels for fit in alone]))
+        assert whole.enlarged == pytest.approx(np.median([fit.enlarged for fit in alone]))
+        assert whole.stretched == pytest.approx(np.median([fit.stretched for fit in alone]))

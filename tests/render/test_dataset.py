@@ -29,7 +29,7 @@ def result(
         aspect=Spread(1, 2, 2), sizes=(SizeCount(100, 50, (7, 2)), SizeCount(100, 100, (3, 1))),
         total_bytes=2_500_000, formats={"JPEG": 13}, modes={"RGB": 12, "L": 1}, rotated=2, duplicates=1,
         pixels=pixels, split_pixels=(pixels, pixels), metadata=metadata,
-        crop=crop_loss(labels, rows, sizes, preprocess),
+        crop=crop_loss(labels, zip(rows, sizes, strict=True), preprocess),
         findings=tuple(findings),
     )  # fmt: skip
 
