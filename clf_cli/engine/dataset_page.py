@@ -17,6 +17,7 @@ PER_CLASS = 6
 FINDINGS = 12  # of each code that get pictures
 PLACES = 6  # of each of them
 MOST = 600  # pictures of findings; 4 kB each
+SUSPECTS = 60  # images with disputed labels
 WITH_PICTURES = frozenset({"conflict", "leak", "duplicate", "quality", "unknown-class", "suspect"})
 
 
@@ -37,6 +38,7 @@ class DatasetPage:
         there: dict[str, object] = {
             "summary": True,
             "findings": self.result.findings,
+            "suspects": self.result.suspects is not None,
             "classes": True,
             "sizes": self.result.sizes,
             "metadata": self.result.metadata,
@@ -51,6 +53,8 @@ def dataset_page(dataset: Dataset, result: DatasetResult, progress: Progress = s
     places = dict(islice(_places(dataset, result.findings), MOST))
     paths = dict.fromkeys(path for one in chosen.classes for path in one.paths)
     paths.update(dict.fromkeys(row.path for row in places.values()))
+    if result.suspects is not None:
+        paths.update(dict.fromkeys(image.path for image in result.suspects.images[:SUSPECTS]))
     pictures = {}
     with progress("Drawing", len(paths)) as advance:
         for path in paths:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from clf_cli.data.samples import WHOLE
 from clf_cli.engine.dataset import DatasetResult, Spread
-from clf_cli.render import crop_loss, dataset_findings, metadata_counts
+from clf_cli.render import crop_loss, dataset_findings, metadata_counts, suspects
 from clf_cli.render.csv import no_formula
 from clf_cli.render.junit import Case
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
@@ -20,12 +20,14 @@ CROP_COLUMNS = ("cut_pixels", "cut_side", "enlarged", "stretched", "bars")
 
 def table(result: DatasetResult) -> RenderableType:
     """Classes first, with count and share per split; then the numbers of the whole set; then a row for each code."""
-    return Group(_whole(result), Text(), dataset_findings.table(result.findings, result.gate))
+    return Group(
+        _whole(result), *_suspects(result, suspects.SHOWN), dataset_findings.table(result.findings, result.gate)
+    )
 
 
 def full(result: DatasetResult) -> RenderableType:
     """The same with every finding."""
-    return Group(_whole(result), Text(), dataset_findings.listing(result.findings, result.gate))
+    return Group(_whole(result), *_suspects(result, None), dataset_findings.listing(result.findings, result.gate))
 
 
 def cases(result: DatasetResult) -> tuple[Case, ...]:
@@ -78,6 +80,10 @@ def _whole(result: DatasetResult) -> RenderableType:
     parts += [Text(), lost] if lost is not None else []
     parts += [Text(), metadata_counts.table(result.metadata)] if result.metadata else []
     return Group(*parts)
+
+
+def _suspects(result: DatasetResult, limit: int | None) -> list[RenderableType]:
+    return [Text()] if result.suspects is None else [Text(), suspects.table(result.suspects, limit), Text()]
 
 
 def pixel_lines(result: DatasetResult) -> tuple[str, ...]:

@@ -6,17 +6,21 @@ import numpy as np
 
 from clf_cli.engine.dataset import DatasetResult
 from clf_cli.engine.dataset_examples import Examples
+from clf_cli.engine.suspects import Suspects
 from clf_cli.engine.thumbnails import Pixels, small_image
 from clf_cli.files import write_json
-from clf_cli.render import dataset_bars, dataset_examples, size_counts
+from clf_cli.render import dataset_bars, dataset_examples, size_counts, suspects
 from clf_cli.render.csv import write_csv
 from clf_cli.render.dataset import header, rows
 from clf_cli.render.figures import save_figure
 from clf_cli.values.report import Report
 
+SUSPECTS = 48  # pictures
+
 
 def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) -> tuple[Path, ...]:
-    """Writes STEM.json, STEM.csv, STEM.png (bars), STEM-sizes.png and STEM-examples.png, and returns their paths.
+    """Writes STEM.json, STEM.csv, STEM.png (bars), STEM-sizes.png, STEM-examples.png and, where labels are disputed,
+    STEM-suspects.png; returns their paths.
 
     Each is whole or not there at all (RunError); `root` is the folder that the examples are relative to.
     """
@@ -29,9 +33,19 @@ def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) ->
     save_figure(dataset_bars.figure(result, root.name), paths[2])
     save_figure(size_counts.figure(result, root.name), paths[3])
     save_figure(dataset_examples.figure(examples, lambda path: _pixels(root / path), root.name), paths[4])
-    return paths
+    if result.suspects is None or not result.suspects.images:
+        return paths
+    return (*paths, _write_suspects(result.suspects, root, stem.with_name(f"{stem.name}-suspects.png")))
 
 
-def _pixels(path: Path) -> Pixels | None:
-    image = small_image(path, dataset_examples.PIXELS)
+def _write_suspects(found: Suspects, root: Path, path: Path) -> Path:
+    """Without images that can no longer be read."""
+    pixels = {image: _pixels(root / image.path, suspects.PIXELS) for image in found.images[:SUSPECTS]}
+    there = {image: one for image, one in pixels.items() if one is not None}
+    save_figure(suspects.figure(list(there), list(there.values()), root.name), path)
+    return path
+
+
+def _pixels(path: Path, side: int = dataset_examples.PIXELS) -> Pixels | None:
+    image = small_image(path, side)
     return None if image is None else np.asarray(image)

@@ -9,9 +9,9 @@ from clf_cli.data.codes import SEVERITIES
 from clf_cli.data.samples import WHOLE
 from clf_cli.engine.crop_loss import Fit
 from clf_cli.engine.dataset import DatasetResult, Spread
-from clf_cli.engine.dataset_page import DatasetPage
+from clf_cli.engine.dataset_page import SUSPECTS, DatasetPage
 from clf_cli.files import write_atomic
-from clf_cli.render import crop_loss
+from clf_cli.render import crop_loss, suspects
 from clf_cli.render.dataset_findings import by_code, gate_lines, judged_of
 from clf_cli.render.metadata_counts import distinct_text, value_text
 from clf_cli.render.page_facts import Figure, size_text
@@ -24,6 +24,7 @@ FINDINGS_SHOWN = 30  # of each code
 TITLES = {
     "summary": "Summary",
     "findings": "Findings",
+    "suspects": "Disputed labels",
     "classes": "Classes",
     "sizes": "Sizes, pixels and transform",
     "metadata": "Keys of the rows",
@@ -65,6 +66,8 @@ def html(page: DatasetPage) -> str:
         groups=by_code(judged_of(result.findings, result.gate)),
         gate=[str(line) for line in gate_lines(result.gate)],
         most_findings=FINDINGS_SHOWN,
+        suspects=() if result.suspects is None else result.suspects.images[:SUSPECTS],
+        suspect_lines=() if result.suspects is None else suspects.lines(result.suspects, SUSPECTS),
         class_rows=rows,
         hidden=len(result.labels) - len(rows),
         cloud=cloud(result) if result.sizes else None,

@@ -155,7 +155,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "model.resize_mode",
         "model.crop_share",
         "compute.seed",
-        "compute.workers",
+        *WHERE,
     ),
     "split": (
         "split",

@@ -8,6 +8,7 @@ import typer
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.dataset_files import DatasetFiles, HtmlOption, OutOption
 from clf_cli.cli.gate import GateFiles, SarifOption, UpdateBaselineOption, answer, outside_data
+from clf_cli.cli.judges import ModelsOption, input_for, open_judges, suspects_among
 from clf_cli.cli.junit import JunitOption
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import UsageError
@@ -26,6 +27,7 @@ DataArgument = Annotated[
 def inspect_dataset(
     resolved: Resolved,
     data: DataArgument = None,
+    model: ModelsOption = None,
     update_baseline: UpdateBaselineOption = False,
     as_json: JsonOption = False,
     junit: JunitOption = None,
@@ -36,7 +38,7 @@ def inspect_dataset(
     """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.dataset import dataset_report, gated, input_of
+    from clf_cli.engine.dataset import dataset_report, gated
     from clf_cli.engine.dataset_gate import open_gate
 
     compute, asked = resolved.settings.compute, resolved.settings.inspect
@@ -46,11 +48,13 @@ def inspect_dataset(
     more.check(section.root)
     gate = open_gate(resolved.settings.gate, update_baseline)
     outside_data(section.root, baseline=gate.baseline if gate.update else None)
+    judges = open_judges(resolved, model or ())
     dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)
     for note in dataset.notes:
         say(note)
-    preprocess = input_of(resolved.settings.model)
-    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess)
+    suspects = suspects_among(resolved, dataset, judges)
+    preprocess = input_for(resolved, judges)
+    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess, suspects)
     answer(*gated(report, dataset, gate, asked), as_json, files, lambda report: more.write(report, dataset))
 
 
