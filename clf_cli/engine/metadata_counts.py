@@ -50,7 +50,6 @@ class _Counting:
 
     def add(self, value: Any) -> None:
         self.rows += 1
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
         text = value if isinstance(value, str) else _json(value)
         if text in self.values or len(self.values) < DISTINCT:
             self.values[text] += 1
