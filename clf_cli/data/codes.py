@@ -154,7 +154,13 @@ CODES: dict[str, Code] = {
             "files of other kinds, passed over",
             "Convert those that are images, to JPEG or PNG for example.",
         ),
-        Code("CLF901", "suspect", "info", "the model disputes the label", _LOOK),
+        Code(
+            "CLF901",
+            "suspect",
+            "info",
+            "the model disputes the label",
+            "Look at them, the first ones first: correct the labels that are wrong. Many may be right.",
+        ),
     )
 }
 

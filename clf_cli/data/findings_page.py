@@ -16,6 +16,7 @@ Training stops at errors, and so does the gate, unless `--fail-on` names other s
 - `--on-bad-image skip`, `--on-label-conflict keep|drop` and `--on-unknown-class skip` turn the errors that they allow
   into warnings; `--max-imbalance` and `--min-per-class` turn CLF507 and CLF506 into errors where they are crossed.
 - CLF302, CLF303, CLF402 and CLF412 compare images by their pixels; `--no-near-duplicates` leaves them out.
+- CLF901 is looked for where `--model MODEL` names a model.
 - A place is a file, a folder or a line of a manifest, relative to the data folder.
 """
 _GROUPS = {

@@ -9,7 +9,7 @@ from clf_cli.engine.dataset_examples import Examples
 from clf_cli.engine.suspects import Suspects
 from clf_cli.engine.thumbnails import Pixels, small_image
 from clf_cli.files import write_json
-from clf_cli.render import dataset_bars, dataset_examples, size_counts, suspects
+from clf_cli.render import dataset_bars, dataset_examples, size_counts, suspect_pictures
 from clf_cli.render.csv import write_csv
 from clf_cli.render.dataset import header, rows
 from clf_cli.render.figures import save_figure
@@ -40,9 +40,9 @@ def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) ->
 
 def _write_suspects(found: Suspects, root: Path, path: Path) -> Path:
     """Without images that can no longer be read."""
-    pixels = {image: _pixels(root / image.path, suspects.PIXELS) for image in found.images[:SUSPECTS]}
+    pixels = {image: _pixels(root / image.path, suspect_pictures.PIXELS) for image in found.images[:SUSPECTS]}
     there = {image: one for image, one in pixels.items() if one is not None}
-    save_figure(suspects.figure(list(there), list(there.values()), root.name), path)
+    save_figure(suspect_pictures.figure(list(there), list(there.values()), root.name), path)
     return path
 
 

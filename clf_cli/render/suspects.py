@@ -1,26 +1,19 @@
-"""Images whose label is disputed: as a table, and as a grid of pictures."""
+"""Images whose label is disputed, as a table."""
 
-from collections.abc import Sequence
-
-from matplotlib.figure import Figure
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from clf_cli.data.samples import printable
-from clf_cli.engine.suspects import FOLDS_HINT, Suspect, Suspects
-from clf_cli.render.figures import SCALE, VERMILLION, Pixels
-from clf_cli.render.grid import TILE, Caption, Tile, fitting, grid
-from clf_cli.render.samples import answer
+from clf_cli.engine.suspects import FOLDS_HINT, Suspects
 from clf_cli.render.text import counted, decimal, label, percent
 
 SHOWN = 20  # rows of the table
-PIXELS = round(TILE * SCALE)  # side that a picture needs
 
 
 def table(suspects: Suspects, limit: int | None = SHOWN) -> RenderableType:
     """One row per image, the most surely disputed first, and how many were not judged."""
-    rows = Table(title="Labels that the model disputes", title_justify="left")
+    rows = Table(title="Disputed labels", title_justify="left")
     for name in ("image", "label", "taken for"):
         rows.add_column(name, overflow="fold")
     for name in ("sure", "score"):
@@ -36,29 +29,9 @@ def lines(suspects: Suspects, limit: int | None = SHOWN) -> tuple[str, ...]:
     found, judged = counted(len(suspects.images), "label"), counted(suspects.judged, "image")
     hidden = 0 if limit is None else max(0, len(suspects.images) - limit)
     told = [
-        f"Disputed: {found} of {judged} judged" + (f"; the first {limit} are shown, -v shows all" if hidden else "")
+        f"Disputed: {found} of {judged} judged" + (f"; the first {limit} are shown, --json has all" if hidden else "")
     ]
     if suspects.not_judged:
         by = "the model was" if len(suspects.models) == 1 else "every model was"
         told += [f"Not judged: {counted(suspects.not_judged, 'image')} that {by} trained on. {FOLDS_HINT}"]
     return tuple(told)
-
-
-def figure(suspects: Sequence[Suspect], pixels: Sequence[Pixels], subject: str) -> Figure:
-    """The images in rows from the left with their label and the class that they are taken for.
-
-    `pixels` are the images in the same order, (H, W, 3); raises ValueError when there is not one for each.
-    """
-    tiles = [
-        Tile(
-            image_pixels,
-            VERMILLION,
-            (
-                Caption(fitting(f"label: {label(image.label)}", TILE)),
-                answer(image.predicted, image.probability, correct=False),
-                Caption(f"score {decimal(image.score, 2)}"),
-            ),
-        )
-        for image, image_pixels in zip(suspects, pixels, strict=True)
-    ]
-    return grid(f"Disputed labels: {subject}", (f"{counted(len(suspects), 'image')}, the surest first",), tiles)
