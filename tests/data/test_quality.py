@@ -9,21 +9,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from clf_cli.data.quality import BLURRED, quality_findings
 from clf_cli.data.scan import scan_files
 from clf_cli.settings.data_sections import InspectSection
+from tests.sound_data import photo
 
 SECTION = InspectSection()
 SHARED = Path(__file__).parents[3] / "shared" / "data"
-
-
-def photo(seed: int, side: int = 192) -> Image.Image:
-    """Discs of many sizes with sharp borders."""
-    rng = np.random.default_rng(seed)
-    image = Image.new("RGB", (side * 8 // 3, side * 2), tuple(rng.integers(0, 255, 3).tolist()))
-    draw = ImageDraw.Draw(image)
-    for _ in range(200):
-        left, top = rng.integers(0, side * 8 // 3), rng.integers(0, side * 2)
-        size = float(np.exp(rng.uniform(np.log(6), np.log(side))))
-        draw.ellipse((left, top, left + size, top + size), fill=tuple(rng.integers(0, 255, 3).tolist()))
-    return image.resize((side * 4 // 3, side), Image.Resampling.LANCZOS)
 
 
 def found(root: Path, section: InspectSection = SECTION) -> dict[str, tuple[str, ...]]:
