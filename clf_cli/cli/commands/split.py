@@ -100,7 +100,7 @@ def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
     if not result.passed:
         raise CheckFailedError(
             f"{section.root} leaks between its splits.",
-            f"clf split {section.root} --out FILE writes splits that keep such images on one side.",
+            f"Splits that keep such images on one side: clf split {section.root} --out FILE.",
         )
 
 
