@@ -13,6 +13,7 @@ from clf_cli.values.labels import shown
 
 ELSEWHERE = ("leak", "duplicate")  # clf split and clf dedupe keep one of the copies
 UNKNOWN_CLASS = "CLF501"
+SUSPECT = "CLF901"  # clf clean asks no model
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ def chosen_codes(words: Iterable[str]) -> frozenset[str]:
         found = {code for code in named if CODES[code].category not in ELSEWHERE}
         if named and not found:
             raise UsageError(f"--drop {word}: every copy would go.", CODES[min(named)].fix)
+        if named == {SUSPECT}:
+            raise UsageError(f"--drop {word}: only clf inspect-dataset --model finds them.", CODES[SUSPECT].fix)
         codes |= found
     return frozenset(codes)
 
