@@ -1,36 +1,86 @@
-"""Whether two images that may be nearly the same are: told from their pixels."""
+"""Whether images that may be nearly the same are: told from their pixels, at two sizes.
+
+The numbers were chosen by looking at the pairs that they let through: of basketball-jersey (frames of a film, copies
+with noise), of grocery-coarse, and of Fashion-MNIST, 70,000 small silhouettes on black, where thousands of different
+images correlate above 0.95. Numbers in one font that differ in a digit stay below it.
+"""
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from clf_cli.data.near_pairs import Pairs
 from clf_cli.data.pixels import SIDE, on_grid
 
-GRID = 8 * SIDE
-LEAST_CORRELATION = 0.95  # of the colours of two thumbnails
+CELLS = 8  # a side: what differs in one cell, of a 64th of the image, is not lost in the whole
+SIMILAR = 0.9  # correlation of the cells
+CROWD = 5  # images that have more similar ones than this look alike by nature: for them only STRICT holds
+CLOSE = (0.95, 0.45)  # least correlation of the pixels, most difference of a cell in standard deviations of the image
+STRICT = (0.985, 0.2)
+_MAY_BE_CLOSE = 0.96  # of the cells; no pair of a correlation above 0.95 was below 0.965
+_GRID = 8 * SIDE
+_BATCH = 16  # pairs at once; larger arrays cost three times as much, for they are mapped and unmapped
 
-Thumbnail = npt.NDArray[np.uint8]
-Flags = npt.NDArray[np.bool_]
+Thumbnails = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
 
 
-def small(image: Image.Image) -> Thumbnail:
+def small(image: Image.Image) -> Thumbnails:
     """(SIDE, SIDE, 3) of an RGB image; its aspect ratio is lost."""
-    return np.asarray(on_grid(image, GRID).resize((SIDE, SIDE), Image.Resampling.BOX))
+    return np.asarray(on_grid(image, _GRID).resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
-def alike(one: Thumbnail, other: Thumbnail) -> Flags:
-    """(N,) whether thumbnails (N, SIDE, SIDE, 3) show the same, brightness and contrast aside."""
-    return correlation(one, other) >= LEAST_CORRELATION
+def measure(thumbnails: Thumbnails, pairs: Pairs) -> Floats:
+    """(P, 3) of pairs (P, 2) of thumbnails (N, SIDE, SIDE, 3): correlation of the cells, then of the pixels, and the
+    largest difference of a cell; the latter two are 0 and infinite where the first alone decides.
+
+    Brightness and contrast are taken out, the brightness of each channel apart. Correlations of flat images are 0.
+    """
+    cells = _cells(thumbnails)
+    found = np.zeros((len(pairs), 3), np.float32)
+    found[:, 2] = np.inf
+    for start in range(0, len(pairs), 64 * _BATCH):
+        one, other = pairs[start : start + 64 * _BATCH].T
+        found[start : start + 64 * _BATCH, 0] = np.einsum("np,np->n", cells[one], cells[other])
+    closer = np.flatnonzero(found[:, 0] >= _MAY_BE_CLOSE)
+    for start in range(0, len(closer), _BATCH):
+        batch = closer[start : start + _BATCH]
+        one, other = (_scaled(thumbnails[side]) for side in pairs[batch].T)
+        found[batch, 1] = np.einsum("npc,npc->n", one, other) / one[0].size
+        found[batch, 2] = _most_different(one - other)
+    return found
 
 
-def correlation(one: Thumbnail, other: Thumbnail) -> npt.NDArray[np.float32]:
-    """(N,) of the colours of each pair, the channels centred one by one; 0 where one has no structure."""
-    first, second = _centred(one), _centred(other)
-    both = np.einsum("np,np->n", first, second)
-    lengths = np.einsum("np,np->n", first, first) * np.einsum("np,np->n", second, second)
-    return both / np.sqrt(np.maximum(lengths, np.float32(1e-6)))
+def near(count: int, pairs: Pairs, measured: Floats) -> npt.NDArray[np.bool_]:
+    """(P,) which of all candidate pairs among `count` images are nearly the same, by what `measure` found of them."""
+    similar = np.bincount(pairs[measured[:, 0] >= SIMILAR].ravel(), minlength=count)
+    alone = similar[pairs].max(axis=1, initial=0) <= CROWD
+    close, strict = ((measured[:, 1] >= least) & (measured[:, 2] <= most) for least, most in (CLOSE, STRICT))
+    return (close & alone) | strict
 
 
-def _centred(thumbnails: Thumbnail) -> npt.NDArray[np.float32]:
+def _cells(thumbnails: Thumbnails) -> Floats:
+    """(N, CELLS * CELLS * 3) of unit length, each channel about its mean."""
+    step = SIDE // CELLS
+    found = np.empty((len(thumbnails), CELLS * CELLS, 3), np.float32)
+    for start in range(0, len(thumbnails), _BATCH):
+        batch = thumbnails[start : start + _BATCH].reshape(-1, CELLS, step, CELLS, step, 3)
+        found[start : start + _BATCH] = batch.mean(axis=(2, 4), dtype=np.float32).reshape(-1, CELLS * CELLS, 3)
+    found -= found.mean(axis=1, keepdims=True)
+    flat = found.reshape(len(found), -1)
+    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3)
+
+
+def _scaled(thumbnails: Thumbnails) -> Floats:
+    """(N, SIDE * SIDE, 3), each channel about its mean, in standard deviations of the image."""
     values = thumbnails.reshape(-1, SIDE * SIDE, 3).astype(np.float32)
-    return (values - values.mean(axis=1, keepdims=True)).reshape(len(values), -1)
+    values -= values.mean(axis=1, keepdims=True)
+    spread = np.sqrt(np.einsum("npc,npc->n", values, values) / values[0].size)
+    return values / np.maximum(spread, 1e-3)[:, None, None]
+
+
+def _most_different(difference: Floats) -> Floats:
+    """(N,) of differences (N, SIDE * SIDE, 3): the largest cell's, as a root mean square over the channels."""
+    step = SIDE // CELLS
+    cells = difference.reshape(-1, CELLS, step, CELLS, step, 3).mean(axis=(2, 4))
+    return np.sqrt((cells**2).mean(axis=3).reshape(len(cells), -1).max(axis=1))

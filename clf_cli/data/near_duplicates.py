@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from clf_cli.data.images import UnreadableImageError, open_image
-from clf_cli.data.likeness import Thumbnail, alike, small
+from clf_cli.data.likeness import Thumbnails, measure, near, small
 from clf_cli.data.near_pairs import Pairs, candidate_pairs, components
+from clf_cli.data.pixels import SIDE
 from clf_cli.data.scan import FileFacts
 from clf_cli.values.progress import Progress, silent
 
 LEAST_STD = 4.0  # levels; images of less structure all look alike: only equal pixels link them
 BLOCK = 8192  # images whose thumbnails, 3 kB each, are held at once
-BATCH = 1024  # pairs that are compared at once
 
 Clusters = tuple[tuple[str, ...], ...]
 
@@ -59,8 +59,8 @@ def find_near_duplicates(
     looked.sort(key=lambda index: (facts[index].pixels.hash, facts[index].pixels.mean))  # type: ignore[union-attr] # looked
     hashes = np.array([int(facts[index].pixels.hash, 16) for index in looked], dtype=np.uint64)  # type: ignore[union-attr] # looked
     pairs = np.array(looked, dtype=np.int64)[candidate_pairs(hashes)]
-    near = _verified(root, firsts, pairs, threads, progress)
-    return NearDuplicates(_clusters(contents, np.concatenate([near, same])), _clusters(contents, same))
+    alike = _verified(root, firsts, pairs, threads, progress)
+    return NearDuplicates(_clusters(contents, np.concatenate([alike, same])), _clusters(contents, same))
 
 
 def _contents(files: Mapping[str, FileFacts], paths: Iterable[str]) -> list[list[str]]:
@@ -108,43 +108,37 @@ def _verified(root: Path, paths: list[str], pairs: Pairs, threads: int, progress
     """Those of `pairs` whose pixels are alike."""
     if not len(pairs):
         return pairs
-    kept = [np.empty((0, 2), np.int64)]
-    thumbnails: dict[int, Thumbnail | None] = {}
+    blocks = _blocks(len(paths), pairs)
+    measured = []
+    thumbnails: dict[int, Thumbnails] = {}
     with ThreadPoolExecutor(max(1, threads)) as pool, progress("Comparing images", len(np.unique(pairs))) as advance:
-        for together in _blocks(len(paths), pairs):
-            needed = np.unique(together).tolist()
-            missing = [index for index in needed if index not in thumbnails]
-            thumbnails = {index: thumbnails[index] for index in needed if index in thumbnails}
+        for together in blocks:
+            needed, positions = np.unique(together, return_inverse=True)
+            missing = [index for index in needed.tolist() if index not in thumbnails]
+            thumbnails = {index: thumbnails[index] for index in needed.tolist() if index in thumbnails}
             thumbnails.update(zip(missing, pool.map(lambda index: _small(root / paths[index]), missing), strict=True))
-            kept.append(_alike(together, thumbnails))
+            stacked = np.stack([thumbnails[index] for index in needed.tolist()])
+            measured.append(measure(stacked, positions.reshape(together.shape)))
             advance(len(missing))
-    return np.concatenate(kept)
+    joined = np.concatenate(blocks)
+    return joined[near(len(paths), joined, np.concatenate(measured))]
 
 
-def _small(path: Path) -> Thumbnail | None:
+def _small(path: Path) -> Thumbnails:
+    """Black, which is like nothing, of a file that cannot be read any more."""
     try:
         return small(open_image(path))
     except UnreadableImageError:
-        return None
+        return np.zeros((SIDE, SIDE, 3), np.uint8)
 
 
-def _blocks(count: int, pairs: Pairs) -> Iterator[Pairs]:
+def _blocks(count: int, pairs: Pairs) -> list[Pairs]:
     """`pairs` in groups of at most 2 * BLOCK images; what is linked comes together, so that few are needed twice."""
     linked = components(count, pairs)
     images = np.unique(pairs)
     rank = np.zeros(count, np.int64)
     rank[images[np.argsort(linked[images], kind="stable")]] = np.arange(len(images))
-    ends = rank[pairs] // BLOCK
-    order = np.lexsort((ends.max(axis=1), ends.min(axis=1)))
-    edges = np.flatnonzero(np.diff(np.sort(ends, axis=1)[order], axis=0).any(axis=1)) + 1
-    yield from np.split(pairs[order], edges)
-
-
-def _alike(pairs: Pairs, thumbnails: Mapping[int, Thumbnail | None]) -> Pairs:
-    kept = [np.empty((0, 2), np.int64)]
-    there = pairs[[thumbnails[one] is not None and thumbnails[other] is not None for one, other in pairs.tolist()]]
-    for start in range(0, len(there), BATCH):
-        batch = there[start : start + BATCH]
-        one, other = (np.stack([thumbnails[index] for index in side]) for side in batch.T.tolist())  # type: ignore[misc] # there
-        kept.append(batch[alike(one, other)])
-    return np.concatenate(kept)
+    ends = np.sort(rank[pairs] // BLOCK, axis=1)
+    order = np.lexsort((ends[:, 1], ends[:, 0]))
+    edges = np.flatnonzero(np.diff(ends[order], axis=0).any(axis=1)) + 1
+    return np.split(pairs[order], edges)
