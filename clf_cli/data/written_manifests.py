@@ -28,12 +28,8 @@ def read_header(manifest: Path) -> Header | None:
 
     Raises DataError when the folder that it names is not there.
     """
-    try:
-        with manifest.open("rb") as file:
-            first = json.loads(file.readline(LONGEST).removeprefix(b"\xef\xbb\xbf").decode())
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not is_header(first):
+    first = _first_line(manifest)
+    if first is None:
         return None
     try:
         root = (manifest.resolve().parent / first["root"]).resolve()
@@ -45,8 +41,7 @@ def read_header(manifest: Path) -> Header | None:
             f"The data of {manifest} are not there: no folder {printable(first['root'])}.",
             'Correct "root" on its first line.',
         )
-    made = first.get("made")
-    return Header(root, manifest.parent / first["root"], made if isinstance(made, dict) else {})
+    return Header(root, manifest.parent / first["root"], _made(first))
 
 
 def is_header(row: object) -> bool:
@@ -60,13 +55,17 @@ def folder_of(data: Path) -> Path:
 
 
 def check_manifest_out(out: Path, data: Path, by: str) -> None:
-    """Raises UsageError (exit 2) where `out` may not be written: it is `data`, in its folder, or not made by `by`."""
-    root = folder_of(data)
+    """Raises UsageError (exit 2) where `out` may not be written: it is `data`, in its folder, or not made by `by`.
+
+    The folder of a manifest that names no other holds other things too, and is free.
+    """
+    root, _ = _folder(data)
+    free = data.is_file() and read_header(data) is None
     if out.suffix.lower() != ".jsonl":
         raise UsageError(f"--out {out}: a manifest of JSON lines ends in .jsonl.", f"Say --out {out}.jsonl.")
     if out.resolve() == data.expanduser().resolve():
         raise UsageError(f"{out} is the data itself, and clf never changes data.", "Name another file with --out.")
-    if out.resolve().is_relative_to(root):
+    if out.resolve().is_relative_to(root) and not free:
         raise UsageError(
             f"{out} lies in the data folder {root}, and nothing is ever written into one.",
             "Name a file elsewhere with --out: its first line will say where the data lie.",
@@ -77,9 +76,23 @@ def check_manifest_out(out: Path, data: Path, by: str) -> None:
 
 def made_by(manifest: Path) -> str | None:
     """The command that wrote it, such as `clf split`; None where no first line says so."""
-    header = read_header(manifest)
-    command = header.made.get("by") if header else None
+    command = _made(_first_line(manifest) or {}).get("by")
     return command if isinstance(command, str) else None
+
+
+def _first_line(manifest: Path) -> dict[str, Any] | None:
+    """None when it names no folder, or cannot be read."""
+    try:
+        with manifest.open("rb") as file:
+            first = json.loads(file.readline(LONGEST).removeprefix(b"\xef\xbb\xbf").decode())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return first if is_header(first) else None
+
+
+def _made(first: Mapping[str, Any]) -> Mapping[str, Any]:
+    made = first.get("made")
+    return made if isinstance(made, dict) else {}
 
 
 def write_manifest(out: Path, data: Path, samples: Iterable[Sample], made: Mapping[str, Any]) -> None:

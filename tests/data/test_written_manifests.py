@@ -130,3 +130,19 @@ def test_the_manifest_that_is_read_is_not_written(tmp_path, data):
 def test_halves_of_a_pair_stay_as_they_were(tmp_path, data):
     write_manifest(tmp_path / "all.jsonl", data, [Sample("x.png", "a", metadata={"note": "\ud800", "name": "é"})], {})
     assert read_layout(tmp_path / "all.jsonl").samples[0].metadata == {"note": "\ud800", "name": "é"}
+
+
+def test_beside_a_manifest_that_names_no_folder_there_is_room(tmp_path, data):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"image": "data/x.png", "label": "a"}\n')
+    check_manifest_out(tmp_path / "all.jsonl", rows, "clf clean")
+    write_manifest(tmp_path / "all.jsonl", rows, read_layout(rows).samples, {"by": "clf clean"})
+    assert [row.path for row in read_layout(tmp_path / "all.jsonl").samples] == ["data/x.png"]
+    with pytest.raises(UsageError, match="nothing is ever written"):
+        check_manifest_out(tmp_path / "more.jsonl", tmp_path / "all.jsonl", "clf clean")
+
+
+def test_a_manifest_whose_data_are_gone_may_be_written_again(tmp_path, data):
+    write_manifest(tmp_path / "all.jsonl", data, ROWS, {"by": "clf clean"})
+    data.rename(tmp_path / "moved")
+    check_manifest_out(tmp_path / "all.jsonl", tmp_path / "moved", "clf clean")

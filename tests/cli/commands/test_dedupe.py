@@ -77,7 +77,7 @@ def test_only_its_own_file_is_written_again(data, clf):
     for _ in range(2):
         assert clf("dedupe", manifest, "--out", "x/one.jsonl").code == 0
     assert clf("dedupe", manifest, "--out", manifest).code == 2
-    assert clf("dedupe", manifest, "--out", data / "one.jsonl").code == 2
+    assert clf("dedupe", "x/one.jsonl", "--out", data / "one.jsonl").code == 2
     done = clf("clean", manifest, "--out", "x/one.jsonl", "--drop", "quality")
     assert done.code == 2
     assert "clf clean did not write it" in done.stderr
