@@ -1,8 +1,5 @@
 """clf inspect-dataset."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from clf_cli.cli.console import progress, say
@@ -10,16 +7,11 @@ from clf_cli.cli.dataset_files import DatasetFiles, HtmlOption, OutOption
 from clf_cli.cli.gate import GateFiles, SarifOption, UpdateBaselineOption, answer, outside_data
 from clf_cli.cli.judges import ModelsOption, input_for, open_judges, suspects_among
 from clf_cli.cli.junit import JunitOption
+from clf_cli.cli.named_data import DataArgument, named_data
 from clf_cli.cli.options import JsonOption, configured
-from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.sections import DataSection
 
 app = typer.Typer(add_completion=False)
-
-DataArgument = Annotated[
-    Path | None, typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False)
-]
 
 
 @app.command()
@@ -42,7 +34,7 @@ def inspect_dataset(
     from clf_cli.engine.dataset_gate import open_gate
 
     compute, asked = resolved.settings.compute, resolved.settings.inspect
-    section, files = _named(resolved, data), GateFiles(junit, sarif)
+    section, files = named_data(resolved, data, "inspect-dataset"), GateFiles(junit, sarif)
     files.clear(section.root)
     more = DatasetFiles(out, html)
     more.check(section.root)
@@ -56,17 +48,3 @@ def inspect_dataset(
     preprocess = input_for(resolved, judges)
     report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess, suspects)
     answer(*gated(report, dataset, gate, asked), as_json, files, lambda report: more.write(report, dataset))
-
-
-def _named(resolved: Resolved, data: Path | None) -> DataSection:
-    section = resolved.settings.data
-    if data is not None and resolved.given("data.root"):
-        raise UsageError("The data are named twice, as an argument and with --data.", "Leave one of them out.")
-    root = data or section.root
-    if root is None:
-        raise UsageError(
-            "No data set is named.",
-            "Say clf inspect-dataset DIR (or --data DIR), set CLF_DATA__ROOT=DIR, "
-            'or put root = "DIR" under [data] in clf.toml.',
-        )
-    return section.model_copy(update={"root": root})
