@@ -49,12 +49,15 @@ def earlier_parts(files: Sequence[Path], root: Path, folds: int | None) -> dict[
 
     Raises DataError where a manifest cannot be read or has no splits.
     """
+    hint = "Name a manifest of clf split with --previous; of folds, the name that its --out had."
     parts: dict[str, str] = {}
     for number, file in enumerate(files, start=1):
+        if not file.is_file():
+            raise DataError(f"No earlier split {file}.", hint)
         listing = read_layout(file)
         if refused(listing.findings) or not listing.splits:
             reason = str(listing.findings[0]) if listing.findings else "its rows have no split"
-            raise DataError(f"{file} is no earlier split: {reason}.", "Name a manifest of clf split with --previous.")
+            raise DataError(f"{file} is no earlier split: {reason}.", hint)
         for row in listing.samples:
             full = listing.root / row.path
             path = full.relative_to(root).as_posix() if full.is_relative_to(root) else None

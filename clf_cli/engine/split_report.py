@@ -26,5 +26,6 @@ def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
     parts = result.counts()
     if folds is None and result.policy.val_fraction > 0 and "val" not in parts:
         yield finding("split", "no image is in val: there are too few clusters to split")
-    if draft.splits and not result.policy.section.redraw and result.policy.test_fraction > 0:
-        yield finding("split", "--test-fraction is not used: the data bring their own splits")
+    own = set() if result.policy.section.redraw else {"val", "test"} & set(draft.splits)
+    if result.policy.test_fraction > 0 and own:
+        yield finding("split", "--test-fraction is not used: the data bring their own splits; --redraw draws anew")

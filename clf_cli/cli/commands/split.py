@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say, warn_of
+from clf_cli.cli.console import progress, publish, say, warn, warn_of
 from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import CheckFailedError, UsageError
@@ -80,6 +80,8 @@ def _split(resolved: Resolved, section: DataSection, out: Path | None, previous:
     earlier = earlier_parts(files, folder_of(section.root), settings.split.folds)
     draft = _draft(resolved, section)
     refuse(draft.root, draft.findings)
+    if resolved.given("data.val_fraction") and "val" in draft.splits and not settings.split.redraw:
+        warn("--val-fraction is not used: the data bring a val split; --redraw draws anew.")
     result = plan_split(draft, policy, earlier, _threads(resolved), progress)
     if out is not None:
         result = write_split(result, out, section.root)

@@ -115,6 +115,15 @@ def test_own_splits_are_checked_and_mended(leaking, clf):
     assert clf("split", "mended.jsonl", "--check").code == 0
 
 
+def test_shares_without_effect_are_said(leaking, clf):
+    done = clf("split", leaking, "--val-fraction", "0.3", "--test-fraction", "0.1")
+    assert done.code == 0
+    assert "--val-fraction is not used" in done.stderr
+    assert "--test-fraction is not used" in done.stderr
+    redrawn = clf("split", leaking, "--val-fraction", "0.3", "--test-fraction", "0.1", "--redraw")
+    assert "is not used" not in redrawn.stderr
+
+
 def test_folds_are_a_manifest_each(data, clf):
     report = told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))
     files = [Path(f"cv-{number}.jsonl") for number in (1, 2, 3)]
@@ -148,7 +157,8 @@ def test_groups_by_a_pattern_of_the_path(data, clf):
         (("split", "pets", "--out", "split.csv"), 2, "ends in .jsonl"),
         (("split", "pets", "--group-by", "camera"), 2, "no keys but their label"),
         (("split", "nowhere"), 3, "nowhere"),
-        (("split", "pets", "--previous", "nowhere.jsonl"), 3, "nowhere.jsonl"),
+        (("split", "pets", "--previous", "nowhere.jsonl"), 3, "No earlier split nowhere.jsonl"),
+        (("split", "pets", "--previous", "cv.jsonl", "--folds", "2"), 3, "No earlier split cv-1.jsonl"),
     ],
 )
 def test_mistakes(data, clf, arguments, code, message):
