@@ -109,6 +109,8 @@ def _manifest_file(path: Path) -> Listing:
     draft = _Draft(header.root if header else path.parent)
     draft.manifest(path, None, rooted=header is not None)
     _splits_of_rows(draft)
+    if not draft.samples and not draft.findings:
+        raise DataError(f"{path} has no rows.", LAYOUTS)
     return draft.done()
 
 

@@ -65,7 +65,7 @@ def write(figure: Figure, x: float, y: float, text: str, style: TextStyle = Text
     figure.text(
         x / width,
         1 - y / height,
-        text,
+        encodable(text),
         fontproperties=font(style.size, style.bold),
         color=style.color,
         horizontalalignment=style.horizontal,
@@ -130,10 +130,16 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """In points."""
+    text = encodable(text)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(?s).*Glyph .* missing from", category=UserWarning)
         width, _, _ = text_to_path.get_text_width_height_descent(text, font(size, bold), ismath=False)
     return float(width)
+
+
+def encodable(text: str) -> str:
+    """Bytes of file names that are no text, which fonts refuse, as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def drawable(text: str) -> bool:
