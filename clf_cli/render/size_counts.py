@@ -50,9 +50,8 @@ def _style(axes: Axes, result: DatasetResult) -> None:
     axes.set_ylim(low, high)
     axes.plot([low, high], [low, high], color=LINE, linewidth=1, zorder=1)
     preprocess = result.crop.preprocess
-    dashed = {"color": INK, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 2}
-    axes.axvline(preprocess.width, **dashed)
-    axes.axhline(preprocess.height, **dashed)
+    for draw, side in ((axes.axvline, preprocess.width), (axes.axhline, preprocess.height)):
+        draw(side, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(base=10, subs=(1, 1.5, 2, 3, 5, 7)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
