@@ -10,7 +10,7 @@ BLOCKS, EQUAL = (
     9,
     3,
 )  # two hashes that differ in 6 bits agree in at least three of nine blocks; in 8 bits, in most cases
-WINDOW = 128  # hashes that share three blocks are compared with so many of those that follow in their order
+WINDOW = 32  # hashes that share three blocks are compared with so many of those that follow in their order
 _KEPT = 1 << 22  # pairs that are held before repeats are dropped
 
 Hashes = npt.NDArray[np.uint64]
@@ -20,21 +20,50 @@ Pairs = npt.NDArray[np.int64]
 def candidate_pairs(hashes: Hashes) -> Pairs:
     """(P, 2) indices i < j, in order, of `hashes` (N,) that differ in at most RADIUS bits.
 
-    The hashes are sorted once for each choice of EQUAL blocks (84), and compared with their neighbours there: N log N
-    time, and memory by N and the pairs that are found. All pairs of at most 6 bits are found, unless more than WINDOW
-    hashes share three blocks: then the nearest in order are compared, which still links what lies close together.
+    The different hashes are sorted once for each choice of EQUAL blocks (84), and compared with their neighbours there:
+    N log N time, and memory by N and the pairs that are found. All pairs of at most 6 bits are found, unless more than
+    WINDOW hashes share three blocks: then those next in order are compared, which still links what lies close. Of the
+    images that have one hash, each is paired with the next WINDOW, and the first WINDOW stand for them elsewhere.
     """
-    found = [np.empty(0, np.int64)]
-    held = 0
+    order = np.argsort(hashes, kind="stable")
+    different, first, repeats = np.unique(hashes[order], return_index=True, return_counts=True)
+    found, held = [np.empty(0, np.int64)], 0
     for mask in _masks():
-        codes = _pairs_under(hashes, mask)
+        codes = _pairs_under(different, mask)
         found.append(codes)
         held += len(codes)
         if held > _KEPT:
-            found = [np.unique(np.concatenate(found))]
-            held = len(found[0]) // 2
-    codes = np.unique(np.concatenate(found))
-    return np.stack(np.divmod(codes, max(1, len(hashes))), axis=1)
+            found, held = [np.unique(np.concatenate(found))], 0
+    apart = np.stack(np.divmod(np.unique(np.concatenate(found)), max(1, len(different))), axis=1)
+    places = np.concatenate([_of_one_hash(first, repeats), _members(apart, first, repeats)])
+    pairs = np.sort(order[places], axis=1)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _of_one_hash(first: Pairs, repeats: Pairs) -> Pairs:
+    """(P, 2) places whose hash is the same; hash k has places first[k] to first[k] + repeats[k]."""
+    last = np.repeat(first + repeats, repeats)
+    place = np.arange(len(last))
+    found = [np.empty((0, 2), np.int64)]
+    for step in range(1, min(WINDOW, int(repeats.max(initial=1)) - 1) + 1):
+        near = place[place + step < last]
+        found.append(np.stack([near, near + step], axis=1))
+    return np.concatenate(found)
+
+
+def _members(pairs: Pairs, first: Pairs, repeats: Pairs) -> Pairs:
+    """(P, 2) places of pairs of hashes (Q, 2): of each hash the first WINDOW that have it."""
+    one, other = pairs.T
+    left, others = _each(first[one], repeats[one])
+    right, rows = _each(first[other[others]], repeats[other[others]])
+    return np.stack([left[rows], right], axis=1)
+
+
+def _each(first: Pairs, repeats: Pairs) -> tuple[Pairs, Pairs]:
+    """The first WINDOW places of each of (Q,) hashes, and of which they are."""
+    many = np.minimum(repeats, WINDOW)
+    rows = np.repeat(np.arange(len(many)), many)
+    return first[rows] + np.arange(len(rows)) - (np.cumsum(many) - many)[rows], rows
 
 
 def components(count: int, pairs: Pairs) -> Pairs:
