@@ -37,9 +37,6 @@ def open_judges(resolved: Resolved, models: Sequence[Path]) -> "tuple[Classifier
     if models and given:
         raise UsageError(f"{models[0]} decides what {given[0]} says.", f"Leave {given[0]} or --model away.")
     if not models:
-        gate = resolved.settings.gate
-        if {"suspect", "clf901"} & {word.strip().lower() for word in (*gate.fail_on, *gate.warn_on)}:
-            say("Disputed labels, CLF901, are not looked for: no --model is named.")
         return ()
     from clf_cli.cli.model_data import say_model_notes
     from clf_cli.cli.scored import opened_model

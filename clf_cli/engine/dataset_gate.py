@@ -105,8 +105,8 @@ class Verdict:
         }
 
     def notes(self) -> tuple[str, ...]:
-        """Lines to say: what the baseline now holds, and that accepting an error changes nothing for training."""
-        said = []
+        """Lines to say: what the gate waits for in vain, what the baseline now holds, what it changes nothing about."""
+        said = [f"Not looked for: {code} ({why})." for code, why in self.not_searched.items() if self._waits_for(code)]
         if self.gate.update:
             added, gone = len(self.entries - self.gate.known), len(self.gate.known - self.entries)
             said.append(f"{self.gate.baseline}: {len(self.entries)} accepted, {added} of them new; {gone} removed.")
@@ -123,6 +123,13 @@ class Verdict:
         fixes = dict.fromkeys(f"{code}: {CODES[code].fix}" for code in self.counts("failed"))
         more = "" if len(fixes) <= 3 else f"\nAnd {len(fixes) - 3} more: see the findings."
         raise CheckFailedError(f"{self.root} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
+
+    def _waits_for(self, code: str) -> bool:
+        """Whether the gate names the code, or a category of which nothing was looked for."""
+        category = CODES[code].category
+        words = self.gate.fail_on | self.gate.warn_on
+        others = {other for other, kind in CODES.items() if kind.category == category}
+        return code in words or (category in words and others <= self.not_searched.keys())
 
     def _refused(self, outcome: Outcome) -> int:
         """Findings that training stops at too; it knows no limits."""
@@ -167,7 +174,7 @@ def judge(dataset: Dataset, findings: Sequence[Finding], gate: Gate, not_searche
 def not_searched(section: InspectSection, model: bool = False) -> dict[str, str]:
     """Codes that an inspection leaves out, and why."""
     near = {} if section.near_duplicates else dict.fromkeys(sorted(_NEAR), "--no-near-duplicates")
-    return near if model else {**near, "CLF901": "no model is named"}
+    return near if model else {**near, "CLF901": "no --model is named"}
 
 
 def with_limits(dataset: Dataset, findings: Sequence[Finding], gate: Gate) -> tuple[Finding, ...]:

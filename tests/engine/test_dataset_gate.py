@@ -206,6 +206,16 @@ def test_accepting_an_error_changes_nothing_for_training(root, tmp_path):
     assert any("training stops" in note for note in verdict.notes())
 
 
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [(("CLF402",), ["CLF402"]), (("leak",), []), (("suspect",), ["CLF901"]), (("info",), []), (("CLF401",), [])],
+)
+def test_a_gate_that_waits_for_what_is_not_looked_for_says_so(root, words, codes):
+    for asked in ({"fail_on": words}, {"warn_on": words}):
+        notes = judged(surveyed(root), **asked).notes()
+        assert [note.split()[3] for note in notes if note.startswith("Not looked for")] == codes
+
+
 def test_a_baseline_that_is_not_there_or_not_wanted(tmp_path):
     with pytest.raises(UsageError, match="no baseline") as error:
         open_gate(GateSection(baseline=tmp_path / "none.json"))
