@@ -1,0 +1,82 @@
+"""Which images a model was trained on: by bytes, by name where they are gone, or not known."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clf_cli.data.dataset import Dataset, survey_dataset
+from clf_cli.engine.trained_on import trained_on
+from clf_cli.models.classifier import Classifier, open_classifier
+from clf_cli.settings.sections import DataSection
+from clf_cli.values.run_dir import RunDir
+
+
+@pytest.fixture(scope="module")
+def classifier(tiny_run) -> Classifier:
+    return open_classifier(tiny_run.onnx)
+
+
+def survey(root: Path) -> Dataset:
+    return survey_dataset(DataSection(root=root), seed=0)
+
+
+def train_paths(dataset: Dataset) -> set[str]:
+    return {sample.path for sample in dataset.split("train")}
+
+
+def test_the_run_s_own_data(classifier, tiny_dataset):
+    dataset = survey(tiny_dataset)
+    assert trained_on(classifier, dataset) == train_paths(dataset) != set()
+
+
+def test_copies_under_other_names_and_labels_are_known_by_their_bytes(classifier, tiny_dataset, tmp_path):
+    root = shutil.copytree(tiny_dataset, tmp_path / "copy")
+    shutil.copy(root / "train/red/03.png", root / "test/red/again.png")
+    (root / "train/red/04.png").rename(root / "val/blue/moved.png")
+    (root / "val/green/00.png").rename(root / "train/green/new.png")
+    dataset = survey(root)
+    copies = {"test/red/again.png", "val/blue/moved.png"}
+    assert trained_on(classifier, dataset) == train_paths(dataset) - {"train/green/new.png"} | copies
+
+
+def moved_run(tiny_run: RunDir, root: Path, data: Path) -> RunDir:
+    """A copy of the run that was trained on `data`."""
+    run = RunDir(root)
+    shutil.copytree(tiny_run.export, run.export)
+    shutil.copy(tiny_run.splits, run.splits)
+    shutil.copy(tiny_run.run_json, run.run_json)
+    lines = tiny_run.settings.read_text().splitlines()
+    run.settings.write_text(
+        "\n".join(f'root = "{data.as_posix()}"' if line.startswith("root = ") else line for line in lines)
+    )
+    return run
+
+
+def test_where_the_images_are_gone_the_name_decides(tiny_run, tiny_dataset, tmp_path):
+    run = moved_run(tiny_run, tmp_path / "run", tmp_path / "gone")
+    root = shutil.copytree(tiny_dataset, tmp_path / "copy")
+    (root / "train/red/04.png").rename(root / "train/red/renamed.png")
+    dataset = survey(root)
+    assert trained_on(open_classifier(run.onnx), dataset) == train_paths(dataset) - {"train/red/renamed.png"}
+
+
+def test_a_file_outside_a_run_tells_its_data(tiny_run, tiny_dataset, tmp_path):
+    shutil.copy(tiny_run.onnx, tmp_path / "model.onnx")
+    alone = open_classifier(tmp_path / "model.onnx")
+    assert alone.run is None
+    dataset = survey(tiny_dataset)
+    assert trained_on(alone, dataset) == train_paths(dataset)
+    root = shutil.copytree(tiny_dataset, tmp_path / "copy")
+    (root / "test/red/00.png").unlink()
+    assert trained_on(alone, survey(root)) is None
+
+
+def test_a_model_in_the_folder_of_another_run(tiny_run, tiny_dataset, tmp_path):
+    run = moved_run(tiny_run, tmp_path / "run", tiny_dataset)
+    record = run.run_json.read_text()
+    own = open_classifier(run.onnx)
+    run.run_json.write_text(record.replace(str(own.run_id), "another"))
+    root = shutil.copytree(tiny_dataset, tmp_path / "copy")
+    (root / "test/red/00.png").unlink()
+    assert trained_on(own, survey(root)) is None
