@@ -1,13 +1,14 @@
 """A data set without the rows that findings speak of: every one that goes, and why."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from clf_cli.data.checks import place
 from clf_cli.data.codes import CODES
-from clf_cli.data.samples import Finding, Listing, Sample
+from clf_cli.data.samples import Finding, Listing, Sample, printable
 from clf_cli.errors import UsageError
 from clf_cli.values.labels import shown
 
@@ -18,7 +19,10 @@ SUSPECT = "CLF901"  # clf clean asks no model
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A row that the new manifest does not have; `codes` of the findings that name it, `reason` of the first."""
+    """A row that the new manifest does not have; `codes` of the findings that name it, `reason` of the first.
+
+    Without codes it was named itself.
+    """
 
     row: Sample
     codes: tuple[str, ...]
@@ -77,12 +81,32 @@ def chosen_codes(words: Iterable[str]) -> frozenset[str]:
     return frozenset(codes)
 
 
-def clean(listing: Listing, findings: Sequence[Finding], drop: Sequence[str]) -> CleanResult:
-    """Drops the rows of `listing` that a finding with one of the codes of `drop` names, by path or manifest line.
+def read_places(file: Path) -> frozenset[str]:
+    """Paths and manifest lines (`all.jsonl:12`), one a line, as reports name them. Raises UsageError (exit 2)."""
+    try:
+        lines = file.read_bytes().decode("utf-8-sig").split("\n")  # other line ends may be part of a name
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"--rows {file} cannot be read: {reason}.", "Name a text file with a path a line.") from error
+    return frozenset(line.removesuffix("\r") for line in lines if line.strip())
 
-    Where that takes a class's last train row, and unknown classes are to go, its val and test rows go too.
+
+def clean(
+    listing: Listing, findings: Sequence[Finding], drop: Sequence[str], places: Collection[str] = frozenset()
+) -> CleanResult:
+    """Drops the rows of `listing` at `places`, and those that a finding with one of the codes of `drop` names.
+
+    Where that takes a class's last train row, and unknown classes are to go, its val and test rows go too. Raises
+    UsageError (exit 2) for places where no row is.
     """
-    codes = chosen_codes(drop)
+    codes = chosen_codes(drop) if drop or not places else frozenset()
+    known = {where for row in listing.samples for where in (row.path, place(row))}
+    if unknown := sorted(set(places) - known):
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        raise UsageError(
+            f"--rows: no row is at {printable(unknown[0])}{more}.",
+            f"Paths start from the data's folder, as {printable(listing.samples[0].path)} does.",
+        )
     named: Mapping[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.code in codes:
@@ -91,8 +115,9 @@ def clean(listing: Listing, findings: Sequence[Finding], drop: Sequence[str]) ->
     dropped: dict[int, Cleaned] = {}
     for index, row in enumerate(listing.samples):
         found = list(dict.fromkeys((*named.get(row.path, ()), *named.get(place(row), ()))))
-        if found:
-            dropped[index] = Cleaned(row, tuple(dict.fromkeys(one.code for one in found)), found[0].reason)
+        if found or row.path in places or place(row) in places:
+            reason = found[0].reason if found else "named by --rows"
+            dropped[index] = Cleaned(row, tuple(dict.fromkeys(one.code for one in found)), reason)
     if UNKNOWN_CLASS in codes:
         dropped |= _without_train(listing, dropped)
     return CleanResult(

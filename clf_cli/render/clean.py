@@ -32,12 +32,19 @@ def table(result: CleanResult) -> RenderableType:
 
 
 def _lines(result: CleanResult) -> Iterator[str]:
-    yield f"{counted(len(result.kept), 'row')} kept, {len(result.dropped):,} dropped: {', '.join(result.drop)}"
+    yield f"{counted(len(result.kept), 'row')} kept, {len(result.dropped):,} dropped{_by(result)}"
     codes = sorted({code for one in result.dropped for code in one.codes})
     for code in codes:
         count = sum(code in one.codes for one in result.dropped)
         yield f"  {code} {CODES[code].title}: {counted(count, 'row')}"
+    listed = sum(not one.codes for one in result.dropped)
+    if listed:
+        yield f"  named by --rows: {counted(listed, 'row')}"
     if result.unread:
         yield f"Not taken over, since they give no row: {counted(len(result.unread), 'place')}"
     if result.file is None:
         yield "Nothing is written without --out FILE."
+
+
+def _by(result: CleanResult) -> str:
+    return f": {', '.join(result.drop)}" if result.drop else ""

@@ -18,8 +18,8 @@ ROWS = (
 )
 
 
-def cleaned(*findings: Finding, drop=("error",), rows=ROWS, told=()) -> CleanResult:
-    return clean(Listing(Path("/data"), rows, ("train", "val"), told), [*told, *findings], drop)
+def cleaned(*findings: Finding, drop=("error",), rows=ROWS, told=(), places=()) -> CleanResult:
+    return clean(Listing(Path("/data"), rows, ("train", "val"), told), [*told, *findings], drop, places)
 
 
 def gone(result: CleanResult) -> list[tuple[str, str]]:
@@ -85,3 +85,18 @@ def test_copies_are_for_other_commands(word, command):
         chosen_codes([word])
     assert raised.value.hint is not None
     assert command in raised.value.hint
+
+
+def test_rows_that_are_named():
+    result = cleaned(Finding.of("CLF103", "train/a/1.png", "cut off"), drop=[], places=["val/a/3.png", "all.jsonl:5"])
+    assert [(one.row.path, one.row.label, one.codes, one.reason) for one in result.dropped] == [
+        ("val/a/3.png", "a", (), "named by --rows"),
+        ("val/b/4.png", "c", (), "named by --rows"),
+    ]
+    both = cleaned(Finding.of("CLF103", "val/a/3.png", "cut off"), drop=["CLF103"], places=["val/a/3.png"])
+    assert [(one.codes, one.reason) for one in both.dropped] == [(("CLF103",), "cut off")]
+
+
+def test_places_without_a_row_are_refused():
+    with pytest.raises(UsageError, match=r"no row is at all.jsonl:3 and 1 more"):
+        cleaned(places=["all.jsonl:3", "val/a/3.png", "x.png"])

@@ -1,7 +1,8 @@
 """clf clean."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,11 +20,25 @@ app = typer.Typer(add_completion=False)
 
 MADE_BY = "clf clean"
 
+RowsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rows",
+        metavar="FILE",
+        help="Leave out these too: a text file with a path, or a manifest and line such as all.jsonl:12, a line.",
+        show_default=False,
+    ),
+]
+
 
 @app.command()
 @configured("clean")
 def clean(
-    resolved: Resolved, data: DataArgument = None, out: ManifestOption = None, as_json: JsonOption = False
+    resolved: Resolved,
+    data: DataArgument = None,
+    out: ManifestOption = None,
+    rows: RowsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Leave out the rows that findings name, in a new manifest."""
     from clf_cli.data.written_manifests import check_manifest_out, write_manifest
@@ -32,7 +47,7 @@ def clean(
     section = named_data(resolved, data, "clean")
     if out is not None and section.root is not None:
         check_manifest_out(out, section.root, MADE_BY)
-    report = _cleaned(resolved, section)
+    report = _cleaned(resolved, section, rows)
     result = report.result
     assert isinstance(result, CleanResult)
     if out is not None and section.root is not None:
@@ -44,24 +59,26 @@ def clean(
     publish(report, as_json=as_json)
 
 
-def _cleaned(resolved: Resolved, section: DataSection) -> "Report":
+def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Report":
     """Inspects the data under the policies that let nothing pass, so that a code has its own severity."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.layout import read_layout
     from clf_cli.data.samples import WHOLE
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.clean import chosen_codes
+    from clf_cli.engine.clean import chosen_codes, read_places
     from clf_cli.engine.clean import clean as without
     from clf_cli.engine.dataset_findings import all_findings
     from clf_cli.engine.dataset_gate import gate_words, in_order
     from clf_cli.values.report import Report
 
     drop = in_order(gate_words("--drop", resolved.settings.clean.drop))
+    places = frozenset() if rows is None else read_places(rows)
+    codes = chosen_codes(drop) if drop or not places else frozenset()
     asked = resolved.settings.inspect
-    near = asked.near_duplicates and bool(chosen_codes(drop) & {"CLF302", "CLF303"})
+    near = asked.near_duplicates and bool(codes & {"CLF302", "CLF303"})
     strict = {"subset": 1.0, "on_bad_image": "error", "on_label_conflict": "error", "on_unknown_class": "error"}
     threads = scan_threads(resolved.settings.compute.workers)
     assert section.root is not None  # named_data refuses None
     dataset = survey_dataset(section.model_copy(update=strict), resolved.settings.compute.seed, threads, progress)
     findings = all_findings(dataset, asked.model_copy(update={"near_duplicates": near}), threads, progress)
-    return Report(without(read_layout(section.root), findings, drop), data=dataset.ref(WHOLE))
+    return Report(without(read_layout(section.root), findings, drop, places), data=dataset.ref(WHOLE))

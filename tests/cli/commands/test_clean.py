@@ -57,6 +57,19 @@ def test_words_choose(data, clf):
     assert {"train/cat/empty.png", "train/dog/flat.png"} == {row["path"] for row in result["dropped"]}
 
 
+def test_rows_of_a_file(data, clf):
+    Path("seen.txt").write_text("\ufefftrain/dog/flat.png\r\n\ntrain/cat/0.png\n", encoding="utf-8")
+    result = told(clf("clean", data, "--drop", "none", "--rows", "seen.txt", "--json"))
+    assert [row["path"] for row in result["dropped"]] == ["train/cat/0.png", "train/dog/flat.png"]
+    both = clf("clean", data, "--rows", "seen.txt")
+    assert "6 dropped: error" in both.stdout
+    assert "named by --rows: 2 rows" in both.stdout
+    Path("seen.txt").write_text("dog/flat.png\n")
+    wrong = clf("clean", data, "--rows", "seen.txt")
+    assert wrong.code == 2
+    assert "no row is at dog/flat.png" in wrong.stderr
+
+
 def test_lines_that_are_no_rows_are_told(tmp_path, clf, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number in range(4):
@@ -82,6 +95,7 @@ def test_lines_that_are_no_rows_are_told(tmp_path, clf, monkeypatch):
         (("--drop", "unreadible"), 2, "did you mean unreadable"),
         (("--drop", "duplicate"), 2, "clf dedupe"),
         (("--drop", "none"), 2, "names nothing"),
+        (("--rows", "nowhere.txt"), 2, "nowhere.txt cannot be read"),
         (("--out", "pets/clean.jsonl"), 2, "nothing is ever written into one"),
         (("--out", "clean.json"), 2, "ends in .jsonl"),
     ],
