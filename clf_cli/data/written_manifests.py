@@ -70,7 +70,7 @@ def check_manifest_out(out: Path, data: Path, by: str) -> None:
             f"{out} lies in the data folder {root}, and nothing is ever written into one.",
             "Name a file elsewhere with --out: its first line will say where the data lie.",
         )
-    if out.is_dir() or (out.exists() and made_by(out) != by):
+    if out.exists() and not (out.is_file() and made_by(out) == by):
         raise UsageError(f"{out} exists, and {by} did not write it.", "Name another file with --out.")
 
 

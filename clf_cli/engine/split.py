@@ -12,7 +12,7 @@ from clf_cli.data.splits import Assignment, train_has_every_class
 from clf_cli.engine.split_draw import FOLD, SplitPolicy, draw_parts, rank_of_part
 from clf_cli.engine.split_moved import Moved, moved_rows
 from clf_cli.engine.split_ties import Ties, tie_groups
-from clf_cli.errors import UsageError
+from clf_cli.errors import DataError, UsageError
 from clf_cli.values.labels import Labels
 from clf_cli.values.progress import Progress, silent
 
@@ -75,12 +75,14 @@ def plan_split(
 
     A cluster goes where most of its rows were: by `earlier`, else by the data's own splits unless --redraw. Others are
     drawn by seed, class and content. Raises UsageError for a --group-by that groups nothing, and for data that bring
-    splits without train.
+    splits without train; DataError without rows.
     """
     folds = policy.section.folds
     own = () if policy.section.redraw else draft.splits
     if own and "train" not in own:
         raise UsageError(f"{draft.root} brings splits, but no train.", "Add --redraw to split all of it anew.")
+    if not draft.samples:
+        raise DataError(f"No image of {draft.root} is left to split.", "Leave fewer out.")
     ties = tie_groups(draft, policy.section.group_by, policy.near_duplicates, threads, progress)
     sides, settled = _sides(ties, policy, own, earlier)
     assignments = tuple(train_has_every_class(ties.samples, ties.clusters, each) for each in _each_fold(sides, folds))

@@ -1,6 +1,7 @@
 """Manifests that clf writes lie anywhere: their first line says where the data are."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,10 @@ def test_a_manifest_whose_data_are_gone_may_be_written_again(tmp_path, data):
     write_manifest(tmp_path / "all.jsonl", data, ROWS, {"by": "clf clean"})
     data.rename(tmp_path / "moved")
     check_manifest_out(tmp_path / "all.jsonl", tmp_path / "moved", "clf clean")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_what_is_no_file_is_not_opened(tmp_path, data):
+    os.mkfifo(tmp_path / "all.jsonl")
+    with pytest.raises(UsageError, match="did not write it"):
+        check_manifest_out(tmp_path / "all.jsonl", data, "clf clean")

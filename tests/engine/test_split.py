@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clf_cli.data.samples import SPLITS, Sample
 from clf_cli.data.splits import assign_splits
 from clf_cli.engine.split import SplitResult, plan_split
-from clf_cli.errors import UsageError
+from clf_cli.errors import DataError, UsageError
 from tests.drafts import draft_of, parts, policy, rows
 
 
@@ -129,6 +129,11 @@ def test_splits_without_train_are_refused():
     with pytest.raises(UsageError, match="no train"):
         planned([replace(row, split="val") for row in rows(10)])
     assert planned([replace(row, split="val") for row in rows(10)], redraw=True).counts()["train"]
+
+
+def test_no_rows_are_no_split():
+    with pytest.raises(DataError, match="left to split"):
+        planned([], group_by="path:x")
 
 
 def test_every_image_validates_once_and_never_beside_its_own_fold():
