@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data.dataset import load_dataset, load_run_dataset, splits_csv, survey_dataset, write_splits
+from clf_cli.data.written_manifests import write_manifest
 from clf_cli.errors import ClfError, DataError, ModelError, UsageError
 from clf_cli.settings.resolved import to_toml
 from clf_cli.settings.root import Settings
@@ -381,6 +382,22 @@ def test_a_run_sees_its_own_split_again(draw, tmp_path, settings):
     assert [(s.path, s.label, s.split) for s in again.samples] == [(s.path, s.label, s.split) for s in dataset.samples]
     named = load_run_dataset(run, DataSection(root=draw.root), dataset.labels)
     assert named.fingerprint == dataset.fingerprint
+
+
+def test_a_run_on_a_manifest_beside_the_data_sees_its_split_again(split_set, tmp_path):
+    manifest = tmp_path / "split.jsonl"
+    plain = load(split_set.root)
+    write_manifest(manifest, split_set.root, plain.samples, {"by": "clf split"})
+    dataset, run = trained(tmp_path, manifest)
+    assert dataset.fingerprint == plain.fingerprint
+    assert dataset.root == split_set.root.resolve()
+    manifest.write_text(manifest.read_text().replace('"val"', '"test"'))  # the run knows its own split
+    again = load_run_dataset(run, DataSection(), dataset.labels)
+    assert again.fingerprint == dataset.fingerprint
+    assert {row.path: row.split for row in again.samples} == {row.path: row.split for row in dataset.samples}
+    manifest.unlink()
+    with pytest.raises(DataError, match="are gone"):
+        load_run_dataset(run, DataSection(), dataset.labels)
 
 
 def test_what_training_left_out_is_left_out_and_counted_again(split_set, tmp_path):
