@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from clf_cli.data.checks import place
 from clf_cli.data.samples import Finding, Sample
 from clf_cli.data.scan import FileFacts
 from clf_cli.values.labels import shown
@@ -70,9 +71,9 @@ def _alike(first: Mapping[str, Sample], samples: Sequence[Sample]) -> list[Findi
             continue
         names = ", ".join(f'"{shown(label)}"' for label in labels)
         reason = f"class names differ only by {_difference(labels)}: {names}"
-        places = [_folder(first[label]) for label in labels]
+        path, others = _folders([first[label] for label in labels])
         count = sum(counts[label] for label in labels)
-        findings.append(Finding.of("CLF601", places[0], reason, others=tuple(places[1:]), count=count))
+        findings.append(Finding.of("CLF601", path, reason, others=others, count=count))
     return findings
 
 
@@ -94,9 +95,11 @@ def _difference(labels: Sequence[str]) -> str:
     return " and ".join(needed)
 
 
-def _folder(sample: Sample) -> str:
-    """The class folder of a row, or its place in the manifest."""
-    return sample.source or sample.path
+def _folders(rows: Sequence[Sample]) -> tuple[str, tuple[str, ...]]:
+    """The class folders of the rows; none for a manifest, where a class is no place."""
+    if any(place(row) != row.path for row in rows):
+        return "", ()
+    return rows[0].source, tuple(row.source for row in rows[1:])
 
 
 def _invisible(first: Mapping[str, Sample], samples: Sequence[Sample]) -> list[Finding]:
@@ -104,7 +107,7 @@ def _invisible(first: Mapping[str, Sample], samples: Sequence[Sample]) -> list[F
     for label, sample in first.items():
         if found := invisible(label):
             reason = f'class "{shown(label)}" holds {_points(found)}'
-            findings.append(Finding.of("CLF602", _folder(sample), reason))
+            findings.append(Finding.of("CLF602", _folders([sample])[0], reason))
     paths: dict[str, str] = {}
     for sample in samples:
         if sample.path.isprintable():  # most are, and of a million paths each look costs a second
