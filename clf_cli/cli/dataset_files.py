@@ -38,7 +38,7 @@ class DatasetFiles:
     out: Path | None
     page: Path | None
 
-    def check(self, data: Path | None) -> None:
+    def check(self, data: Path) -> None:
         """Raises UsageError (exit 2) for a file where a folder belongs or the other way round, and inside `data`."""
         outside_data(data, out=self.out, html=self.page)
         if self.out is not None:

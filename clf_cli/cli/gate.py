@@ -10,6 +10,7 @@ import typer
 from clf_cli.cli.console import is_verbose, publish, say, warn
 from clf_cli.cli.junit import clear_junit, write_junit
 from clf_cli.cli.places import clear_earlier
+from clf_cli.data.written_manifests import folder_of, read_header
 from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
 
@@ -32,32 +33,36 @@ SarifOption = Annotated[
 
 @dataclass(frozen=True)
 class GateFiles:
-    """Where the findings go beside stdout."""
+    """Where the findings go beside stdout, and the data as they were named."""
 
+    data: Path
     junit: Path | None = None
     sarif: Path | None = None
 
-    def clear(self, data: Path | None) -> None:
+    def clear(self) -> None:
         """Takes away those of an earlier inspection.
 
-        Raises UsageError (exit 2) for files in the folder `data`, and for one file that is named twice.
+        Raises UsageError (exit 2) for files in the data folder, and for one file that is named twice.
         """
         if self.junit is not None and self.sarif is not None and self.junit.resolve() == self.sarif.resolve():
             raise UsageError(f"--junit and --sarif both name {self.junit}.", "Name two files.")
-        outside_data(data, junit=self.junit, sarif=self.sarif)
+        outside_data(self.data, junit=self.junit, sarif=self.sarif)
         clear_junit(self.junit)
         clear_earlier(self.sarif, "--sarif", b"{", "findings.sarif")
 
 
-def outside_data(data: Path | None, **files: Path | None) -> None:
-    """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder `data`.
+def outside_data(data: Path, **files: Path | None) -> None:
+    """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder of `data`.
 
-    The folder of a manifest that is named itself holds other things too, and is free.
+    The folder of a manifest that names no other holds other things too, and is free.
     """
+    root = folder_of(data)
+    if data.is_file() and (data.suffix.lower() != ".jsonl" or read_header(data) is None):
+        return
     for flag, path in files.items():
-        if data is not None and path is not None and data.is_dir() and path.resolve().is_relative_to(data.resolve()):
+        if path is not None and path.resolve().is_relative_to(root):
             raise UsageError(
-                f"{path} lies in the data folder {data}, and nothing is ever written into one.",
+                f"{path} lies in the data folder {root}, and nothing is ever written into one.",
                 f"Name a file elsewhere with --{flag}.",
             )
 
@@ -80,8 +85,8 @@ def answer(
     for note in verdict.notes():
         say(note)
     if warned := verdict.counts("warned"):
-        warn(f"{verdict.root}: {', '.join(f'{code} ({count})' for code, count in warned.items())}.")
-    verdict.raise_if_failed()
+        warn(f"{files.data}: {', '.join(f'{code} ({count})' for code, count in warned.items())}.")
+    verdict.raise_if_failed(files.data)
 
 
 def write_sarif(verdict: "Verdict", path: Path | None) -> None:

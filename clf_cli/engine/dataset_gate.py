@@ -114,15 +114,15 @@ class Verdict:
             said.append(f"Accepted here, but training stops at errors all the same: {errors}.")
         return tuple(said)
 
-    def raise_if_failed(self) -> None:
-        """Raises CheckFailedError (exit 1) with the codes that failed and what to do about the first of them."""
+    def raise_if_failed(self, data: Path) -> None:
+        """Raises CheckFailedError (exit 1) naming `data`, the codes that failed and what to do about the first."""
         if self.passed:
             return
         codes = ", ".join(f"{code} ({count})" for code, count in self.counts("failed").items())
         refusal = " Training refuses it." if self._refused("failed") else ""
         fixes = dict.fromkeys(f"{code}: {CODES[code].fix}" for code in self.counts("failed"))
         more = "" if len(fixes) <= 3 else f"\nAnd {len(fixes) - 3} more: see the findings."
-        raise CheckFailedError(f"{self.root} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
+        raise CheckFailedError(f"{data} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
 
     def _waits_for(self, code: str) -> bool:
         """Whether the gate names the code, or a category of which nothing was looked for."""

@@ -68,7 +68,7 @@ def test_the_gate_and_training_agree_on_real_files(root):
     load_dataset(DataSection(root=root), 0)
     (root / "train/dog/zero.png").touch()
     with pytest.raises(CheckFailedError, match=r"CLF102 \(1\)\. Training refuses it") as error:
-        judged(surveyed(root)).raise_if_failed()
+        judged(surveyed(root)).raise_if_failed(root)
     assert error.value.exit_code == 1
     assert "--on-bad-image skip" in str(error.value.hint)
     with pytest.raises(DataError):
@@ -81,7 +81,7 @@ def test_giving_words_replaces_the_default(root):
     verdict = judged(surveyed(root), fail_on=("leak",))
     assert verdict.counts("failed") == {"CLF401": 2}
     with pytest.raises(CheckFailedError) as error:
-        verdict.raise_if_failed()
+        verdict.raise_if_failed(root)
     assert "Training refuses" not in error.value.message
 
 
@@ -115,7 +115,7 @@ def test_min_per_class(root, least, classes):
 
 def test_training_knows_no_limits(root):
     with pytest.raises(CheckFailedError) as error:
-        judged(surveyed(root), min_per_class=5).raise_if_failed()
+        judged(surveyed(root), min_per_class=5).raise_if_failed(root)
     assert "Training" not in error.value.message
     load_dataset(DataSection(root=root), 0)
 

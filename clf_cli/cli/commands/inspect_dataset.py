@@ -34,8 +34,10 @@ def inspect_dataset(
     from clf_cli.engine.dataset_gate import open_gate
 
     compute, asked = resolved.settings.compute, resolved.settings.inspect
-    section, files = named_data(resolved, data, "inspect-dataset"), GateFiles(junit, sarif)
-    files.clear(section.root)
+    section = named_data(resolved, data, "inspect-dataset")
+    assert section.root is not None
+    files = GateFiles(section.root, junit, sarif)
+    files.clear()
     more = DatasetFiles(out, html)
     more.check(section.root)
     gate = open_gate(resolved.settings.gate, update_baseline)

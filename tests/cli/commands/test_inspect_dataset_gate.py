@@ -56,7 +56,7 @@ def test_exit_codes(clf, data, flags, code):
 def test_what_fails_is_said_on_both_streams(clf, data):
     done = inspect(clf, data, "--fail-on", "leak")
     assert "Gate: fails on leak: CLF401 2" in done.stdout
-    assert "does not pass: CLF401 (2)" in done.stderr
+    assert f"Error: {data} does not pass: CLF401 (2)" in done.stderr
     assert "clf split" in done.stderr
 
 
@@ -141,6 +141,14 @@ def test_a_baseline_beside_a_manifest_that_is_named_itself(clf, data):
     Path("rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert inspect(clf, Path("rows.jsonl"), "--update-baseline").code == 0
     assert Path("clf-baseline.json").is_file()
+
+
+def test_nothing_is_written_into_the_folder_that_a_manifest_names(clf, data):
+    rows = [{"root": "data"}, *({"image": f"train/{name}/0.png", "label": name} for name in ("cat", "dog"))]
+    Path("rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = inspect(clf, Path("rows.jsonl"), "--junit", data / "x.xml")
+    assert (done.code, (data / "x.xml").exists()) == (2, False)
+    assert inspect(clf, Path("rows.jsonl"), "--junit", "x.xml").code == 0
 
 
 @pytest.mark.parametrize("flag", ["--junit", "--sarif"])
