@@ -14,6 +14,7 @@ OWN_KEYS = frozenset({*IMAGE_KEYS, *LABEL_KEYS, "split", "group"})
 MAX_BYTES = 1 << 30
 MAX_LINE = 1 << 24
 MAX_DEPTH = 50
+_QUOTED = tuple(f'"{key}"'.encode() for key in OWN_KEYS)
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -72,11 +73,22 @@ def _json_row(line: bytes) -> Row:
         return RowError(f"not JSON: {error.msg} at column {error.colno}", "CLF201")
     except (ValueError, RecursionError):  # numbers of thousands of digits, brackets thousands deep
         return RowError("not JSON that can be read", "CLF201")
-    if not isinstance(row, dict):
-        return RowError("not a JSON object", "CLF201")
+    return _json_object(row, line) if isinstance(row, dict) else RowError("not a JSON object", "CLF201")
+
+
+def _json_object(row: dict[str, Any], line: bytes) -> Row:
     if line.count(b"{") + line.count(b"[") > MAX_DEPTH and _deeper(row):
         return RowError(f"nested more than {MAX_DEPTH} deep", "CLF201")
+    if any(line.count(key) > 1 for key in _QUOTED):
+        pairs: list[tuple[str, Any]] = json.loads(line, object_pairs_hook=list)
+        twice = _twice([name for name, _ in pairs])
+        if twice:  # json.loads takes the last one, without a word
+            return RowError(f"names {twice} twice")
     return row
+
+
+def _twice(names: list[str]) -> str:
+    return " and ".join(sorted(name for name in OWN_KEYS if names.count(name) > 1))
 
 
 def _deeper(row: dict[str, Any]) -> bool:
@@ -121,8 +133,8 @@ def _of_header(header: list[str]) -> RowError | None:
         other = any(char in "".join(header) for char in ";\t|")
         hint = "; columns are separated by commas" if other else ""
         return RowError(f"the header has no column {names}{hint}", "CLF202")
-    twice = sorted(name for name in OWN_KEYS if header.count(name) > 1)
-    return RowError(f"the header names {' and '.join(twice)} twice") if twice else None
+    twice = _twice(header)
+    return RowError(f"the header names {twice} twice") if twice else None
 
 
 def _csv_row(header: list[str], values: list[str]) -> Row:

@@ -197,6 +197,15 @@ def test_utf_16_is_named(tmp_path):
         assert "UTF-16" in finding.reason
 
 
+def test_keys_that_stand_twice_in_a_row(tmp_path):
+    """A reader of JSON takes the last one; a person who looks may see the first."""
+    twice = '{"image": "x.jpg", "label": "a", "label": "b"}'
+    inside = '{"image": "x.jpg", "label": "a", "box": {"label": "b", "split": "c"}, "note": "\\"label\\""}'
+    samples, (finding,) = read(tmp_path, f"{twice}\n{inside}")
+    assert [sample.metadata for sample in samples] == [{"box": {"label": "b", "split": "c"}, "note": '"label"'}]
+    assert (finding.code, finding.path, finding.reason) == ("CLF204", "all.jsonl:1", "names label twice")
+
+
 def test_texts_of_absurd_length(tmp_path):
     found = reasons(
         tmp_path,
