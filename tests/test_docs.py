@@ -25,7 +25,7 @@ OF_OTHERS = {"--help", "--version", "--install-completion", "--show-completion"}
 OF_OTHER_PROGRAMS = {  # tensorboard, mlflow, docker: messages name them; npm: docs/consumers.md
     *("--logdir", "--backend-store-uri", "--shm-size", "--ignore-scripts"),
 }
-OUR_TOOLS = {"--locked", "--check", "--regenerate-golden"}  # of uv, ruff and pytest, in CONTRIBUTING.md
+OUR_TOOLS = {"--locked", "--check", "--regenerate-golden", "--dist"}  # of uv, ruff and pytest, in CONTRIBUTING.md
 
 
 WrongUsage = typer.BadParameter.__base__  # of Typer's parser: its name is not public
