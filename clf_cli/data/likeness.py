@@ -19,7 +19,8 @@ CLOSE = (0.95, 0.45)  # least correlation of the pixels, most difference of a ce
 STRICT = (0.985, 0.2)
 _MAY_BE_CLOSE = 0.96  # of the cells; no pair of a correlation above 0.95 was below 0.965
 _GRID = 8 * SIDE
-_BATCH = 16  # pairs at once; larger arrays cost three times as much, for they are mapped and unmapped
+_PAIRS = 128  # whose cells are compared at once
+_BATCH = 16  # thumbnails; larger arrays cost three times as much, for they are mapped and unmapped
 
 Thumbnails = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -32,22 +33,28 @@ def small(image: Image.Image) -> Thumbnails:
 
 def measure(thumbnails: Thumbnails, pairs: Pairs) -> Floats:
     """(P, 3) of pairs (P, 2) of thumbnails (N, SIDE, SIDE, 3): correlation of the cells, then of the pixels, and the
-    largest difference of a cell; the latter two are 0 and infinite where the first alone decides.
+    largest difference of a cell; each decides which pairs the next is worth, and is 0 or infinite elsewhere.
 
     Brightness and contrast are taken out, the brightness of each channel apart. Correlations of flat images are 0.
     """
-    cells = _cells(thumbnails)
+    cells, lengths = _cells(thumbnails)
     found = np.zeros((len(pairs), 3), np.float32)
     found[:, 2] = np.inf
-    for start in range(0, len(pairs), 64 * _BATCH):
-        one, other = pairs[start : start + 64 * _BATCH].T
-        found[start : start + 64 * _BATCH, 0] = np.einsum("np,np->n", cells[one], cells[other])
+    for start in range(0, len(pairs), _PAIRS):
+        one, other = pairs[start : start + _PAIRS].T
+        product = np.einsum("np,np->n", cells[one], cells[other])
+        found[start : start + _PAIRS, 0] = product / np.maximum(lengths[one] * lengths[other], 1e-6)
     closer = np.flatnonzero(found[:, 0] >= _MAY_BE_CLOSE)
-    for start in range(0, len(closer), _BATCH):
-        batch = closer[start : start + _BATCH]
+    for start in range(0, len(closer), _PAIRS):
+        batch = closer[start : start + _PAIRS]
+        one, other = pairs[batch].T
+        difference = (cells[one] - cells[other]).reshape(-1, CELLS * CELLS, 3)
+        found[batch, 2] = np.sqrt(np.einsum("npc,npc->np", difference, difference).max(axis=1) / 3)
+    closest = closer[found[closer, 2] <= CLOSE[1]]
+    for start in range(0, len(closest), _BATCH):
+        batch = closest[start : start + _BATCH]
         one, other = (_scaled(thumbnails[side]) for side in pairs[batch].T)
         found[batch, 1] = np.einsum("npc,npc->n", one, other) / one[0].size
-        found[batch, 2] = _most_different(one - other)
     return found
 
 
@@ -59,16 +66,14 @@ def near(count: int, pairs: Pairs, measured: Floats) -> npt.NDArray[np.bool_]:
     return (close & alone) | strict
 
 
-def _cells(thumbnails: Thumbnails) -> Floats:
-    """(N, CELLS * CELLS * 3) of unit length, each channel about its mean."""
+def _cells(thumbnails: Thumbnails) -> tuple[Floats, Floats]:
+    """(N, CELLS * CELLS * 3) means of cells of `_scaled` thumbnails, and the length of each row."""
     step = SIDE // CELLS
-    found = np.empty((len(thumbnails), CELLS * CELLS, 3), np.float32)
+    found = np.empty((len(thumbnails), CELLS * CELLS * 3), np.float32)
     for start in range(0, len(thumbnails), _BATCH):
-        batch = thumbnails[start : start + _BATCH].reshape(-1, CELLS, step, CELLS, step, 3)
-        found[start : start + _BATCH] = batch.mean(axis=(2, 4), dtype=np.float32).reshape(-1, CELLS * CELLS, 3)
-    found -= found.mean(axis=1, keepdims=True)
-    flat = found.reshape(len(found), -1)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-3)
+        batch = _scaled(thumbnails[start : start + _BATCH]).reshape(-1, CELLS, step, CELLS, step, 3)
+        found[start : start + _BATCH] = batch.mean(axis=(2, 4)).reshape(len(batch), -1)
+    return found, np.linalg.norm(found, axis=1)
 
 
 def _scaled(thumbnails: Thumbnails) -> Floats:
@@ -77,10 +82,3 @@ def _scaled(thumbnails: Thumbnails) -> Floats:
     values -= values.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.einsum("npc,npc->n", values, values) / values[0].size)
     return values / np.maximum(spread, 1e-3)[:, None, None]
-
-
-def _most_different(difference: Floats) -> Floats:
-    """(N,) of differences (N, SIDE * SIDE, 3): the largest cell's, as a root mean square over the channels."""
-    step = SIDE // CELLS
-    cells = difference.reshape(-1, CELLS, step, CELLS, step, 3).mean(axis=(2, 4))
-    return np.sqrt((cells**2).mean(axis=3).reshape(len(cells), -1).max(axis=1))
