@@ -13,6 +13,7 @@ from clf_cli.render import dataset_bars, dataset_examples, size_counts, suspect_
 from clf_cli.render.csv import write_csv
 from clf_cli.render.dataset import header, rows
 from clf_cli.render.figures import save_figure
+from clf_cli.render.text import label
 from clf_cli.values.report import Report
 
 SUSPECTS = 48  # pictures
@@ -30,9 +31,9 @@ def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) ->
     paths = tuple(stem.with_name(f"{stem.name}{suffix}") for suffix in suffixes)
     write_json(paths[0], report.to_json())
     write_csv(paths[1], header(result), rows(result))
-    save_figure(dataset_bars.figure(result, root.name), paths[2])
-    save_figure(size_counts.figure(result, root.name), paths[3])
-    save_figure(dataset_examples.figure(examples, lambda path: _pixels(root / path), root.name), paths[4])
+    save_figure(dataset_bars.figure(result, label(root.name)), paths[2])
+    save_figure(size_counts.figure(result, label(root.name)), paths[3])
+    save_figure(dataset_examples.figure(examples, lambda path: _pixels(root / path), label(root.name)), paths[4])
     if result.suspects is None or not result.suspects.images:
         return paths
     return (*paths, _write_suspects(result.suspects, root, stem.with_name(f"{stem.name}-suspects.png")))
@@ -42,7 +43,7 @@ def _write_suspects(found: Suspects, root: Path, path: Path) -> Path:
     """Without images that can no longer be read."""
     pixels = {image: _pixels(root / image.path, suspect_pictures.PIXELS) for image in found.images[:SUSPECTS]}
     there = {image: one for image, one in pixels.items() if one is not None}
-    save_figure(suspect_pictures.figure(list(there), list(there.values()), root.name), path)
+    save_figure(suspect_pictures.figure(list(there), list(there.values()), label(root.name)), path)
     return path
 
 

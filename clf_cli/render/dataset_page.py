@@ -157,4 +157,6 @@ def _class_row(result: DatasetResult, index: int, widest: int) -> ClassRow:
 def _spread(spread: Spread) -> str:
     if not isfinite(spread.median):
         return "–"
+    if spread.smallest == spread.largest:
+        return f"{spread.median:.4g}"
     return f"{spread.smallest:.4g} to {spread.largest:.4g}, median {spread.median:.4g}"
