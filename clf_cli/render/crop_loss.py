@@ -10,6 +10,7 @@ from clf_cli.render.text import UNDEFINED, label, percent
 from clf_cli.values.labels import Labels
 
 SHOWN = 10  # classes, those that lose most
+STRETCHED = 1.5  # times; more is told with what would not
 TOLD = 0.005  # share of a class's pixels; the table is for more
 
 
@@ -26,6 +27,8 @@ def lines(crop: CropLoss) -> tuple[str, ...]:
         told += ["What would keep more:", *(f"  {way}" for way in ways)]
         if _cuts_centre(crop):
             told.append("  --crop-share 1: cuts no centre out")
+    elif fit.stretched > STRETCHED:
+        told.append(f"What would keep the shape: --resize-mode letterbox, {effect(crop.modes['letterbox'])}")
     return tuple(told)
 
 

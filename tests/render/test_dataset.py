@@ -99,6 +99,8 @@ def test_the_transform_says_what_it_does_to_the_images():
     shown = text(result())
     assert "Resized by squash to 224 x 224 px: nothing cut off, enlarged 3.2 times, stretched 2.0 times" in shown
     assert "What would keep more" not in shown
+    assert "What would keep the shape: --resize-mode letterbox, nothing cut off, enlarged 2.2 times, 34.6 %" in shown
+    assert "the shape" not in text(result(names=("", "b"), counts=((3, 1), (1, 0))))  # most are square
     assert "Cut off" not in shown
 
 
