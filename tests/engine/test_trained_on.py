@@ -1,5 +1,6 @@
 """Which images a model was trained on: by bytes, by name where they are gone, or not known."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -59,6 +60,19 @@ def test_where_the_images_are_gone_the_name_decides(tiny_run, tiny_dataset, tmp_
     (root / "train/red/04.png").rename(root / "train/red/renamed.png")
     dataset = survey(root)
     assert trained_on(open_classifier(run.onnx), dataset) == train_paths(dataset) - {"train/red/renamed.png"}
+
+
+def test_a_run_on_a_manifest_of_one_fold(tiny_run, tiny_dataset, tmp_path):
+    """As clf split writes it: paths start in the data folder, and other images are in train than by folders."""
+    manifest = tmp_path / "folds-1.jsonl"
+    manifest.write_text(json.dumps({"root": tiny_dataset.as_posix()}) + "\n")
+    run = moved_run(tiny_run, tmp_path / "run", manifest)
+    rows = run.splits.read_text()
+    rows = rows.replace("train/red/03.png,red,train", "train/red/03.png,red,val")
+    run.splits.write_text(rows.replace("val/red/03.png,red,val", "val/red/03.png,red,train"))
+    dataset = survey(tiny_dataset)
+    expected = train_paths(dataset) - {"train/red/03.png"} | {"val/red/03.png"}
+    assert trained_on(open_classifier(run.onnx), dataset) == expected
 
 
 def test_a_file_outside_a_run_tells_its_data(tiny_run, tiny_dataset, tmp_path):
