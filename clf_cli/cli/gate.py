@@ -10,7 +10,7 @@ import typer
 from clf_cli.cli.console import is_verbose, publish, say, warn
 from clf_cli.cli.junit import clear_junit, write_junit
 from clf_cli.cli.places import clear_earlier
-from clf_cli.data.written_manifests import folder_of, read_header
+from clf_cli.data.written_manifests import folder_of, in_data_folder
 from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
 
@@ -52,17 +52,11 @@ class GateFiles:
 
 
 def outside_data(data: Path, **files: Path | None) -> None:
-    """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder of `data`.
-
-    The folder of a manifest that names no other holds other things too, and is free.
-    """
-    root = folder_of(data)
-    if data.is_file() and (data.suffix.lower() != ".jsonl" or read_header(data) is None):
-        return
+    """Raises UsageError (exit 2) where a file, given by the name of its flag, lies in the folder of `data`."""
     for flag, path in files.items():
-        if path is not None and path.resolve().is_relative_to(root):
+        if path is not None and in_data_folder(path, data):
             raise UsageError(
-                f"{path} lies in the data folder {root}, and nothing is ever written into one.",
+                f"{path} lies in the data folder {folder_of(data)}, and nothing is ever written into one.",
                 f"Name a file elsewhere with --{flag}.",
             )
 

@@ -54,20 +54,24 @@ def folder_of(data: Path) -> Path:
     return _folder(data)[0]
 
 
-def check_manifest_out(out: Path, data: Path, by: str) -> None:
-    """Raises UsageError (exit 2) where `out` may not be written: it is `data`, in its folder, or not made by `by`.
+def in_data_folder(file: Path, data: Path) -> bool:
+    """Whether `file` lies where nothing is written: in the folder `data`, or in the one that its first line names.
 
     The folder of a manifest that names no other holds other things too, and is free.
     """
-    root, _ = _folder(data)
-    free = data.is_file() and read_header(data) is None
+    free = data.is_file() and _first_line(data) is None
+    return not free and file.resolve().is_relative_to(folder_of(data))
+
+
+def check_manifest_out(out: Path, data: Path, by: str) -> None:
+    """Raises UsageError (exit 2) where `out` may not be written: it is `data`, in its folder, or not made by `by`."""
     if out.suffix.lower() != ".jsonl":
         raise UsageError(f"--out {out}: a manifest of JSON lines ends in .jsonl.", f"Say --out {out}.jsonl.")
     if out.resolve() == data.expanduser().resolve():
         raise UsageError(f"{out} is the data itself, and clf never changes data.", "Name another file with --out.")
-    if out.resolve().is_relative_to(root) and not free:
+    if in_data_folder(out, data):
         raise UsageError(
-            f"{out} lies in the data folder {root}, and nothing is ever written into one.",
+            f"{out} lies in the data folder {folder_of(data)}, and nothing is ever written into one.",
             "Name a file elsewhere with --out: its first line will say where the data lie.",
         )
     if out.exists() and not (out.is_file() and made_by(out) == by):

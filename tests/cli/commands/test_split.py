@@ -189,3 +189,10 @@ def test_a_class_that_cannot_be_split_is_said(data, clf):
             assert "all in train: rare" in done.stderr
             return
     pytest.fail("nine images of ten validate, and the only one of a class was never drawn")
+
+
+def test_no_other_command_writes_into_the_data_of_a_manifest(data, clf):
+    assert clf("split", data, "--out", "split.jsonl").code == 0
+    done = clf("inspect-dataset", "split.jsonl", "--sarif", data / "found.sarif")
+    assert done.code == 2
+    assert "nothing is ever written into one" in done.stderr
