@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,7 +102,7 @@ def _label(row: Mapping[str, Any]) -> str:
         _check_text(value, "label", LONGEST_LABEL)
     if len(set(given)) > 1:
         raise RowError('"label" and "suffix" differ')
-    return str(given[0])
+    return sys.intern(given[0])  # a million rows have few labels
 
 
 def _split(manifest: Manifest, value: object) -> str | None:

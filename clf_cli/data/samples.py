@@ -14,7 +14,7 @@ WHOLE = "all"  # the split of data that bring none and are scored whole
 _LINE = re.compile(r"(.+\.(?:jsonl|csv)):([1-9][0-9]*)", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One annotation row: an image under a label."""
 
@@ -26,7 +26,7 @@ class Sample:
     source: str = ""  # "train/annotations.jsonl:12", or the class folder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something about the data that a person should know; errors stop training, warnings and infos do not."""
 
