@@ -20,9 +20,7 @@ from clf_cli.values.report import ModelRef
 
 SHOWN = 8  # classes that a message names
 Probabilities = npt.NDArray[np.float64]
-FOLDS_HINT = (
-    "Train a model on each part of clf split DATA --folds K --out FILE, and name all of them, each with --model."
-)
+FOLDS_HINT = "To judge all, train on the folds of clf split --folds, and name each of the models with --model."
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_what_was_not_judged_and_what_to_do_about_it():
     assert len(lines(suspects(1))) == 1
     told = lines(suspects(1, not_judged=1200))[1]
     assert "1,200 images that the model was trained on" in told
-    assert "clf split DATA --folds K" in told
+    assert "clf split --folds" in told
 
 
 def test_no_dispute_is_no_table():
