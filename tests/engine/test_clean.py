@@ -87,6 +87,12 @@ def test_copies_are_for_other_commands(word, command):
     assert command in raised.value.hint
 
 
+@pytest.mark.parametrize("word", ["suspect", "CLF901"])
+def test_disputed_labels_take_a_model(word):
+    with pytest.raises(UsageError, match="clf inspect-dataset --model"):
+        chosen_codes([word])
+
+
 def test_rows_that_are_named():
     result = cleaned(Finding.of("CLF103", "train/a/1.png", "cut off"), drop=[], places=["val/a/3.png", "all.jsonl:5"])
     assert [(one.row.path, one.row.label, one.codes, one.reason) for one in result.dropped] == [
