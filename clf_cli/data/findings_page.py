@@ -18,7 +18,7 @@ Training stops at errors, and so does the gate, unless `--fail-on` names other s
 - CLF302, CLF303, CLF402 and CLF412 compare images by their pixels; `--no-near-duplicates` leaves them out.
 - CLF704 and CLF703 follow `--min-side` and `--max-aspect`. CLF705: in every channel the standard deviation is below 5
   of 255; CLF706: 99 % of the values are below 80; CLF707: at 64 pixels a side, the centre of an image that has so many
-  is as smooth as a blur of 1/64 of the shorter side makes it. None of 6,524 sound photos and crops has one of the three.
+  is as smooth as a blur of 1/64 of the shorter side makes it. 6,524 sound photos and crops have none of them.
 - CLF901 is looked for where `--model MODEL` names a model.
 - A place is a file, a folder or a line of a manifest, relative to the data folder.
 """
