@@ -31,7 +31,7 @@ from clf_cli.data.images import SUFFIXES, open_image
 from clf_cli.data.near_duplicates import find_near_duplicates
 from clf_cli.data.scan import CHUNK, scan_files
 
-FEW = 300  # images of an enlarged case
+FEW = 100  # images of an enlarged case
 CLEANVISION = """
 import json, sys
 from cleanvision import Imagelab

@@ -63,7 +63,7 @@ def near(count: int, pairs: Pairs, measured: Floats) -> npt.NDArray[np.bool_]:
     similar = np.bincount(pairs[measured[:, 0] >= SIMILAR].ravel(), minlength=count)
     alone = similar[pairs].max(axis=1, initial=0) <= CROWD
     close, strict = ((measured[:, 1] >= least) & (measured[:, 2] <= most) for least, most in (CLOSE, STRICT))
-    return (close & alone) | strict
+    return np.asarray((close & alone) | strict, dtype=np.bool_)
 
 
 def _cells(thumbnails: Thumbnails) -> tuple[Floats, Floats]:
@@ -81,4 +81,4 @@ def _scaled(thumbnails: Thumbnails) -> Floats:
     values = thumbnails.reshape(-1, SIDE * SIDE, 3).astype(np.float32)
     values -= values.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.einsum("npc,npc->n", values, values) / values[0].size)
-    return values / np.maximum(spread, 1e-3)[:, None, None]
+    return np.asarray(values / np.maximum(spread, 1e-3)[:, None, None], dtype=np.float32)
