@@ -111,6 +111,7 @@ def _verified(root: Path, paths: list[str], pairs: Pairs, threads: int, progress
     blocks = _blocks(len(paths), pairs)
     measured = []
     thumbnails: dict[int, Thumbnails] = {}
+    unseen = np.ones(len(paths), np.bool_)
     with ThreadPoolExecutor(max(1, threads)) as pool, progress("Comparing images", len(np.unique(pairs))) as advance:
         for together in blocks:
             needed, positions = np.unique(together, return_inverse=True)
@@ -119,7 +120,8 @@ def _verified(root: Path, paths: list[str], pairs: Pairs, threads: int, progress
             thumbnails.update(zip(missing, pool.map(lambda index: _small(root / paths[index]), missing), strict=True))
             stacked = np.stack([thumbnails[index] for index in needed.tolist()])
             measured.append(measure(stacked, positions.reshape(together.shape)))
-            advance(len(missing))
+            advance(int(unseen[needed].sum()))
+            unseen[needed] = False
     joined = np.concatenate(blocks)
     return joined[near(len(paths), joined, np.concatenate(measured))]
 
