@@ -10,8 +10,9 @@ from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.sections import DataSection
 
 DataArgument = Annotated[
-    Path | None, typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False)
-]
+    Path | None,
+    typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False, readable=False),
+]  # readable=False: what may not be read is exit 3 and says what to do, as of --data
 ManifestOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FILE", help="Manifest to write, FILE.jsonl. Default: only the report."),

@@ -36,6 +36,15 @@ def place(sample: Sample) -> str:
     return sample.path if sample.path.startswith(f"{sample.source}/") or not sample.source else sample.source
 
 
+def named_beside(rows: Sequence[Sample]) -> str:
+    """The rows that belong with the first one, in words: the images of a manifest by name, since lines say little."""
+    images = list(dict.fromkeys(sample.path for sample in rows))
+    by_name = len(images) > 1 and place(rows[0]) != rows[0].path
+    names = images if by_name else [place(sample) for sample in rows[1:]]
+    more = f" and {len(names) - SHOWN_PLACES} more" if len(names) > SHOWN_PLACES else ""
+    return f"{'' if by_name else 'also '}{', '.join(names[:SHOWN_PLACES])}{more}"
+
+
 def readable(samples: Sequence[Sample], files: Files, policy: Literal["error", "skip"]) -> Checked:
     """Rows whose file decodes. Links that leave the data folder are errors under every policy."""
     left = []
@@ -109,15 +118,13 @@ def repeats(samples: Sequence[Sample], files: Files) -> tuple[Finding, ...]:
         if len(rows) < 2:
             continue
         splits = [split for split, _ in per_split(rows)]
-        places = ", ".join(place(sample) for sample in rows[1 : SHOWN_PLACES + 1])
-        more = f" and {len(rows) - 1 - SHOWN_PLACES} more" if len(rows) - 1 > SHOWN_PLACES else ""
         others = tuple(place(sample) for sample in rows[1:])
         if len(splits) > 1:
-            reason = f"the same image is in {' and '.join(splits)}: also {places}{more}"
+            reason = f"the same image is in {' and '.join(splits)}: {named_beside(rows)}"
             findings.append(Finding.of("CLF401", place(rows[0]), reason, others=others))
         elif len({sample.label for sample in rows}) == 1:
             code = "CLF413" if len({sample.path for sample in rows}) == 1 else "CLF411"
-            findings.append(Finding.of(code, place(rows[0]), f"the same image again: {places}{more}", others=others))
+            findings.append(Finding.of(code, place(rows[0]), f"the same image: {named_beside(rows)}", others=others))
     return tuple(findings)
 
 

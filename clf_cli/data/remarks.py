@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from clf_cli.data.checks import Left, per_split
+from clf_cli.data.codes import CODES
 from clf_cli.data.samples import Finding, Sample
 from clf_cli.values.labels import Labels, shown
 
@@ -20,6 +21,7 @@ _HINTS = {
     "classes": "A classifier needs images of at least two classes in train.",
     "naming": "Rename these files.",
 }
+_NO_FLAG_HELPS = ("CLF107", "CLF205")  # a folder or manifest that cannot be read
 
 
 def listed(root: Path, errors: Sequence[Finding]) -> str:
@@ -34,8 +36,10 @@ def listed(root: Path, errors: Sequence[Finding]) -> str:
 
 def hint_for(errors: Iterable[Finding]) -> str:
     """The next step for each kind of problem."""
-    found = {error.category for error in errors}
-    return " ".join(hint for category, hint in _HINTS.items() if category in found)
+    codes = {error.code for error in errors}
+    found = {CODES[code].category for code in codes if code not in _NO_FLAG_HELPS}
+    hints = [CODES[code].fix for code in _NO_FLAG_HELPS if code in codes]
+    return " ".join((*hints, *(hint for category, hint in _HINTS.items() if category in found)))
 
 
 def share_note(samples: Sequence[Sample], kept_in_train: Sequence[str]) -> list[str]:

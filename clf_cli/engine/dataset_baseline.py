@@ -9,7 +9,7 @@ from typing import Any
 from clf_cli.data.codes import CODES
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import Finding, manifest_line
-from clf_cli.errors import UsageError
+from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
 
 BASELINE = "clf-baseline.json"  # in the current folder, unless another is named
@@ -70,7 +70,11 @@ def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
     """In the order of codes and places. Raises RunError (exit 6) naming the file."""
     lines = ",\n".join(f"    {_line(entry)}" for entry in sorted(entries))
     accepted = f"[\n{lines}\n  ]" if lines else "[]"
-    write_text(path, f'{{\n  "schema_version": {VERSION},\n  "kind": "baseline",\n  "accepted": {accepted}\n}}\n')
+    text = f'{{\n  "schema_version": {VERSION},\n  "kind": "baseline",\n  "accepted": {accepted}\n}}\n'
+    try:
+        write_text(path, text)
+    except RunError as error:
+        raise RunError(error.message, "Free some space or name another file with --baseline.") from error
 
 
 def _line(entry: Entry) -> str:

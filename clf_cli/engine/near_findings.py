@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from clf_cli.data.checks import SHOWN_PLACES, per_split, place
+from clf_cli.data.checks import named_beside, per_split, place
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.near_duplicates import find_near_duplicates
 from clf_cli.data.samples import Finding, Sample
@@ -46,9 +46,7 @@ def near_findings(
 
 def _finding(code: str, members: Sequence[Sample], what: str) -> Finding:
     first, *others = (place(sample) for sample in members)
-    more = f" and {len(others) - SHOWN_PLACES} more" if len(others) > SHOWN_PLACES else ""
-    reason = f"{what}: also {', '.join(others[:SHOWN_PLACES])}{more}"
-    return Finding.of(code, first, reason, others=tuple(others))
+    return Finding.of(code, first, f"{what}: {named_beside(members)}", others=tuple(others))
 
 
 def _labels(members: Iterable[Sample]) -> str:

@@ -289,6 +289,14 @@ def test_rows_that_repeat_are_kept_and_counted(draw):
     assert [(f.category, f.severity, f.path) for f in dataset.findings] == [("duplicate", "warning", "train.jsonl:1")]
 
 
+def test_copies_in_a_manifest_are_told_by_their_files(draw):
+    draw("a.png", "b.png").copy("a.png", "c.png")
+    draw.rows("train.jsonl", *({"image": f"{name}.png", "label": name.replace("c", "a")} for name in "abc"))
+    (finding,) = load(draw.root, val_fraction=0).findings
+    assert finding.places == ("train.jsonl:1", "train.jsonl:3")
+    assert "a.png, c.png" in finding.reason
+
+
 def test_images_in_two_splits_are_leaks(split_set):
     split_set.copy("train/cat/0.png", "val/cat/again.png")
     dataset = load(split_set.root)

@@ -12,7 +12,7 @@ from clf_cli.data.codes import CODES
 from clf_cli.data.dataset import survey_dataset
 from clf_cli.data.samples import Finding
 from clf_cli.engine.dataset_baseline import Entry, Identity, read_baseline, write_baseline
-from clf_cli.errors import UsageError
+from clf_cli.errors import RunError, UsageError
 from clf_cli.settings.sections import DataSection
 
 TEXT = st.text(min_size=1)
@@ -65,6 +65,13 @@ def test_what_is_no_baseline_is_named(tmp_path, text, message):
     with pytest.raises(UsageError, match=message) as error:
         read_baseline(path)
     assert str(path) in error.value.message
+
+
+def test_a_baseline_that_cannot_be_written_names_its_own_flag(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError) as error:
+        write_baseline(tmp_path / "file" / "b.json", [])
+    assert "--baseline" in (error.value.hint or "")
 
 
 def test_a_folder_is_no_baseline(tmp_path):

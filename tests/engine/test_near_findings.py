@@ -1,5 +1,6 @@
 """A cluster is told once for each matter: labels that differ, splits that differ, or else repetition."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,17 @@ def test_in_one_class_and_split(root):
 def test_across_splits(root):
     save(root, "val/cat/copy.png", brighter(0))
     assert found(root) == [("CLF402", (f"{A}/0.png", "val/cat/copy.png"))]
+
+
+def test_the_images_of_a_manifest_are_named_and_its_lines_are_the_places(root):
+    save(root, f"{A}/copy.png", brighter(0))
+    rows = [{"image": f"{A}/{name}.png", "label": name[0], "split": "train"} for name in ("0", "1", "copy")]
+    rows[2]["label"] = "0"
+    manifest = root / "rows.jsonl"
+    manifest.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    (finding,) = near_findings(survey_dataset(DataSection(root=manifest), 0), InspectSection())
+    assert finding.places == ("rows.jsonl:1", "rows.jsonl:3")
+    assert f"{A}/0.png, {A}/copy.png" in finding.reason
 
 
 def test_under_two_labels(root):

@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +37,19 @@ def test_a_sound_set(data, capfd):
     assert found["kind"] == "dataset"
     assert [f for f in found["findings"] if f["severity"] != "info"] == []
     assert found["data"]["images"] == 5
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root may read everything")
+@pytest.mark.parametrize("flag", [[], ["--data"]])
+def test_data_that_may_not_be_read(data, flag):
+    data.chmod(0)
+    as_others = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*as_others, sys.executable, "-m", "clf_cli", "inspect-dataset", *flag, str(data)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    data.chmod(0o755)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"{data} cannot be read: Permission denied" in done.stderr
+    assert "Check its permissions." in done.stderr
 
 
 @pytest.mark.parametrize("way", ["argument", "flag", "variable", "file"])
