@@ -116,7 +116,8 @@ def _invisible(first: Mapping[str, Sample], samples: Sequence[Sample]) -> list[F
             paths[sample.path] = found
     if paths:
         others = tuple(paths)[1:]
-        reason = f"file name holds {_points(''.join(paths.values()))}"
+        names = "file name holds" if len(paths) == 1 else f"{len(paths)} file names hold"
+        reason = f"{names} {_points(''.join(paths.values()))}"
         findings.append(Finding.of("CLF602", next(iter(paths)), reason, others=others))
     return findings
 

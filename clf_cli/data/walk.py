@@ -57,7 +57,7 @@ def unreadable_folder(name: str, error: OSError) -> Finding:
 
 
 def unreadable_name(name: str) -> Finding:
-    return Finding.of("CLF603", name, "the name is not valid Unicode: rename it")
+    return Finding.of("CLF603", name, "the name is not valid Unicode")
 
 
 def walk(root: Path, folder: Path, deep: bool = True) -> Tree:

@@ -14,8 +14,8 @@ from clf_cli.values.progress import Progress, silent
 
 PICTURE = 128  # pixels of a picture's longer side
 PER_CLASS = 6
-FINDINGS = 12  # of each code that get pictures
-PLACES = 6  # of each of them
+FINDINGS = 30  # of each code that get pictures
+PLACES = 12  # of each of them
 MOST = 600  # pictures of findings; 4 kB each
 SUSPECTS = 60  # images with disputed labels
 WITH_PICTURES = frozenset({"conflict", "leak", "duplicate", "quality", "unknown-class", "suspect"})

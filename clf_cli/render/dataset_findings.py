@@ -117,10 +117,14 @@ def _case(code: str, findings: Sequence[Finding], skipped: str | None) -> Case:
     return Case(name, (f"{findings[0]}{more}",), (CODES[code].fix, *islice(lines, 1, DETAILS), *left))
 
 
-def _others(finding: Finding) -> list[str]:
+def further_places(finding: Finding) -> list[str]:
     """Places that the finding's sentence does not name."""
-    named = set(finding.reason.replace(",", " ").split())
-    return [f"  {printable(place)}" for place in finding.others if place not in named]
+    named = set(finding.reason.replace(",", " ").replace('"', " ").split())
+    return [place for place in finding.others if place not in named]
+
+
+def _others(finding: Finding) -> list[str]:
+    return [f"  {printable(place)}" for place in further_places(finding)]
 
 
 def _cell(group: CodeGroup) -> Text:

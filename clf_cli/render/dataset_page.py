@@ -12,7 +12,7 @@ from clf_cli.engine.dataset import DatasetResult, Spread
 from clf_cli.engine.dataset_page import SUSPECTS, DatasetPage
 from clf_cli.files import write_atomic
 from clf_cli.render import crop_loss, suspects
-from clf_cli.render.dataset_findings import by_code, gate_lines, judged_of
+from clf_cli.render.dataset_findings import by_code, further_places, gate_lines, judged_of
 from clf_cli.render.metadata_counts import distinct_text, value_text
 from clf_cli.render.page_facts import Figure, size_text
 from clf_cli.render.page_sizes import cloud
@@ -21,6 +21,7 @@ from clf_cli.render.text import counted, decimal, percent
 
 CLASSES_SHOWN = 1000  # in the table; of more, the largest and the rarest
 FINDINGS_SHOWN = 30  # of each code
+PLACES_SHOWN = 20  # of each of them that have no picture
 TITLES = {
     "summary": "Summary",
     "findings": "Findings",
@@ -66,6 +67,8 @@ def html(page: DatasetPage) -> str:
         groups=by_code(judged_of(result.findings, result.gate)),
         gate=[str(line) for line in gate_lines(result.gate)],
         most_findings=FINDINGS_SHOWN,
+        most_places=PLACES_SHOWN,
+        further=further_places,
         suspects=() if result.suspects is None else result.suspects.images[:SUSPECTS],
         suspect_lines=() if result.suspects is None else suspects.lines(result.suspects, SUSPECTS),
         class_rows=rows,

@@ -98,7 +98,7 @@ def test_invisible_characters_are_named_in_labels_and_files():
     assert (label.code, label.path) == ("CLF602", "train/ca\u200bt")
     assert "U+200B ZERO WIDTH SPACE" in label.reason
     assert files.places == ("train/ca\u200bt/a\u202eb.png", "train/dog/c\x07.png")
-    assert "U+202E RIGHT-TO-LEFT OVERRIDE, U+0007" in files.reason
+    assert "2 file names hold U+202E RIGHT-TO-LEFT OVERRIDE, U+0007" in files.reason
     assert all(char.isprintable() for char in str(label) + str(files))
 
 

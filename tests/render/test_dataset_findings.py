@@ -71,6 +71,8 @@ def test_all_findings_with_all_their_places():
 def test_a_place_that_the_sentence_names_is_not_said_twice():
     found = Finding.of("CLF411", "a.jpg", "the same image again: b.jpg, c.jpg:1", others=("b.jpg", "c.jpg:1", "c.jpg"))
     assert text(listing([found], None)).splitlines()[1:] == ["  c.jpg"]
+    alike = Finding.of("CLF601", "Cat", 'class names differ only by case: "Cat", "cat"', others=("cat",))
+    assert len(text(listing([alike], None)).splitlines()) == 1
 
 
 def test_no_findings_no_table():

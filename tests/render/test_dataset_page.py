@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from clf_cli.data.dataset import survey_dataset
+from clf_cli.data.samples import Finding
 from clf_cli.engine.dataset import dataset_report
 from clf_cli.engine.dataset_page import dataset_page
 from clf_cli.errors import RunError
-from clf_cli.render.dataset_page import CLASSES_SHOWN, html, write_dataset_page
+from clf_cli.render.dataset_page import CLASSES_SHOWN, PLACES_SHOWN, html, write_dataset_page
 from clf_cli.settings.data_sections import InspectSection
 from clf_cli.settings.sections import DataSection
 from tests.html_document import Document
@@ -61,6 +62,14 @@ def test_findings_of_images_show_them(hostile):
     assert "one image in two splits" in document.texts
     pictured = [attributes["title"] for attributes in document.of("img")]
     assert found.path in pictured
+
+
+def test_places_without_a_picture_are_named(page):
+    others = ("b<i>.png", *(f"{number}.png" for number in range(PLACES_SHOWN)))
+    found = Finding.of("CLF602", "a\t.png", "file names hold U+0009", others=others)
+    document = Document(html(replace(page, result=replace(page.result, findings=(found,), gate=None))))
+    assert {"b<i>.png", "0.png", "and 1 more; --json has them all"} <= set(document.texts)
+    assert f"{PLACES_SHOWN - 1}.png" not in document.texts
 
 
 def test_markup_in_labels_keys_and_file_names_stays_text(hostile):
