@@ -33,6 +33,13 @@ class Gate:
     known: frozenset[Entry] = frozenset()  # that the baseline holds
     update: bool = False  # accept whatever would fail or warn
 
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What it fails on, in words; limits hold unless nothing fails."""
+        limits = {"--max-imbalance": self.max_imbalance, "--min-per-class": self.min_per_class}
+        crossed = [f"{flag} {limit:g}" for flag, limit in limits.items() if limit is not None]
+        return (*in_order(self.fail_on), *crossed) if self.fail_on else ()
+
     def outcome(self, finding: Finding) -> Outcome | None:
         """Of a finding that no baseline accepts. A crossed limit fails unless nothing does."""
         words = {finding.severity, finding.category, finding.code}
@@ -125,11 +132,8 @@ class Verdict:
         raise CheckFailedError(f"{data} does not pass: {codes}.{refusal}", "\n".join([*fixes][:3]) + more)
 
     def _waits_for(self, code: str) -> bool:
-        """Whether the gate names the code, or a category of which nothing was looked for."""
-        category = CODES[code].category
-        words = self.gate.fail_on | self.gate.warn_on
-        others = {other for other, kind in CODES.items() if kind.category == category}
-        return code in words or (category in words and others <= self.not_searched.keys())
+        """Whether the gate names the code or its category; a severity asks for nothing in particular."""
+        return bool({code, CODES[code].category} & (self.gate.fail_on | self.gate.warn_on))
 
     def _refused(self, outcome: Outcome) -> int:
         """Findings that training stops at too; it knows no limits."""

@@ -28,6 +28,7 @@ class SplitResult:
     assignments: tuple[Assignment, ...]
     tied: tuple[int, ...]  # (clusters,) files of each cluster that holds more than one
     moved: tuple[Moved, ...]
+    known: int  # rows that an earlier manifest names
     left: tuple[Left, ...]  # rows that no part has
     files: tuple[str, ...] = ()  # the manifests that were written, one for each assignment
 
@@ -61,6 +62,7 @@ class SplitResult:
             ],
             "kept_in_train": list(self.kept_in_train),
             "tied": {"clusters": len(self.tied), "images": sum(self.tied)},
+            "earlier": self.known,
             "moved": [row.to_json() for row in self.moved],
             "left_out": [
                 {"path": left.sample.path, "label": left.sample.label, "reason": left.reason} for left in self.left
@@ -93,6 +95,7 @@ def plan_split(
         assignments=assignments,
         tied=tuple(count for count in files if count > 1),
         moved=moved_rows(ties, settled, sides, parts_of(assignments, folds)),
+        known=sum(sample.path in earlier for sample in draft.samples),
         left=tuple(draft.left),
     )
 

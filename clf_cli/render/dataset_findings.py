@@ -10,7 +10,7 @@ from rich.text import Text
 
 from clf_cli.data.codes import CODES, SEVERITIES, Severity
 from clf_cli.data.samples import Finding, printable
-from clf_cli.engine.dataset_gate import Judged, Outcome, Verdict, in_order
+from clf_cli.engine.dataset_gate import Judged, Outcome, Verdict
 from clf_cli.render.junit import Case
 from clf_cli.render.text import shorten
 
@@ -92,7 +92,7 @@ def gate_lines(verdict: Verdict | None) -> list[Text]:
         named = "; ".join(f"{entry.code} {entry.place or entry.reason}" for entry in verdict.stale[:STALE_SHOWN])
         more = f" and {len(verdict.stale) - STALE_SHOWN} more" if len(verdict.stale) > STALE_SHOWN else ""
         lines.append(f"No longer found, though {_baseline(verdict)} holds it: {named}{more}")
-    words = ", ".join(in_order(verdict.gate.fail_on)) or "nothing"
+    words = ", ".join(verdict.gate.conditions) or "nothing"
     failed = verdict.counts("failed")
     lines.append(f"Gate: fails on {words}: {_counts(failed)}" if failed else f"Gate: passes; it fails on {words}")
     return [Text(printable(line)) for line in lines]

@@ -61,6 +61,9 @@ def _shown(totals: Mapping[str, int]) -> Sequence[str]:
 
 
 def _lines(result: SplitResult) -> Iterator[str]:
+    if result.known:
+        new = len(result.samples) - result.known
+        yield f"Split before: {counted(result.known, 'image')}; new: {counted(new, 'image')}"
     if result.tied:
         clusters = counted(len(result.tied), "cluster")
         yield f"Kept together: {counted(sum(result.tied), 'image')} in {clusters} of copies, near duplicates or groups"

@@ -53,6 +53,7 @@ def test_classes_counts_and_shares():
     assert "3, 4.5, 6" in shown
     assert "RGB 12, L 1; 2.5 MB" in shown
     assert "Without val images: 00" in shown
+    assert "L 1; 60.1 kB" in text(replace(result(), total_bytes=60_100))
 
 
 def test_findings_follow_by_severity_and_control_characters_are_escaped():

@@ -80,6 +80,13 @@ def test_no_findings_no_table():
     assert text(table([], verdict())) == "Gate: passes; it fails on error\n"
 
 
+def test_the_gate_names_its_limits():
+    for words, said in ((("leak",), "leak, --max-imbalance 2.5, --min-per-class 10"), ((), "nothing")):
+        gate = Gate(frozenset(words), frozenset(), max_imbalance=2.5, min_per_class=10)
+        (line,) = gate_lines(Verdict(Path("/data"), (), gate, frozenset(), (), {}))
+        assert str(line) == f"Gate: passes; it fails on {said}"
+
+
 def test_the_gate_says_what_failed_what_was_accepted_and_what_is_stale():
     failed, kept, seen = Judged(LEAKS[0], "failed"), Judged(EMPTY, "accepted", (EMPTY.path,)), Judged(LEAKS[1], None)
     found = verdict(

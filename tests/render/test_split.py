@@ -41,6 +41,12 @@ def test_folds_have_counts_alone_and_what_is_written_is_not_told_again():
     assert "--out" not in text
 
 
+def test_what_was_split_before_and_what_is_new():
+    found = plan_split(draft_of(rows(60)), policy(), {f"{i:04d}.png": "train" for i in range(48)})
+    assert "Split before: 48 images; new: 12 images" in shown(split.table(found))
+    assert "Split before" not in shown(split.table(plan_split(draft_of(rows(60)), policy(), {})))
+
+
 def test_what_moved_and_why_without_markup():
     samples = [
         replace(row, path=f"[bold]{row.path}\x1b", split=("train", "val")[i % 2]) for i, row in enumerate(rows(60, 3))
