@@ -69,11 +69,12 @@ def dedupe(draft: Draft, near_duplicates: bool, threads: int = 1, progress: Prog
     }
     positions = [at for at, row in enumerate(draft.samples) if draft.files[row.path].error is None]
     gone = {positions[index] for index in dropped}
+    agreed = set(same_label)
     return DedupeResult(
         kept=tuple(row for at, row in enumerate(draft.samples) if at not in gone),
         dropped=tuple(dropped[index] for index in sorted(dropped)),
         disputed=tuple(
-            tuple(ties.samples[index] for index in members) for members in clusters if members not in set(same_label)
+            tuple(ties.samples[index] for index in members) for members in clusters if members not in agreed
         ),
         near_duplicates=near_duplicates,
     )

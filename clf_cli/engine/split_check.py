@@ -76,6 +76,6 @@ def _leak(ties: Ties, members: Sequence[int]) -> Leak | None:
         return None
     first, *others = members
     across = [other for other in others if ties.samples[other].split != rows[0].split]
-    reason = f"{rows[0].path} {ties.sentence(first, ties.nearest(first, across))}"
+    reason = f"{rows[0].path} {ties.sentence(first, ties.nearest(first, ties.first_of(across)))}"
     ordered = tuple(row for split, _ in per_split(rows) for row in rows if row.split == split)
     return Leak(ordered, reason)

@@ -47,10 +47,12 @@ def continued(out: Path, data: Path, policy: SplitPolicy, afresh: bool = False) 
 def earlier_parts(files: Sequence[Path], root: Path, folds: int | None) -> dict[str, str]:
     """The part of each path of the data in `root` that the manifests name: a split, or the fold that it validates in.
 
-    Raises DataError where a manifest cannot be read or has no splits.
+    What validates in none of all folds is in train. Raises DataError where a manifest cannot be read, has no splits, or
+    is of other data.
     """
     hint = "Name a manifest of clf split with --previous; of folds, the name that its --out had."
     parts: dict[str, str] = {}
+    named: set[str] = set()
     for number, file in enumerate(files, start=1):
         if not file.is_file():
             raise DataError(f"No earlier split {file}.", hint)
@@ -58,13 +60,17 @@ def earlier_parts(files: Sequence[Path], root: Path, folds: int | None) -> dict[
         if refused(listing.findings) or not listing.splits:
             reason = str(listing.findings[0]) if listing.findings else "its rows have no split"
             raise DataError(f"{file} is no earlier split: {reason}.", hint)
+        fold = _fold_of(file, number)
         for row in listing.samples:
             full = listing.root / row.path
-            path = full.relative_to(root).as_posix() if full.is_relative_to(root) else None
-            part = _part(row.split, _fold_of(file, number), folds)
-            if path is not None and part is not None:
-                parts.setdefault(path, part)
-    return parts
+            if full.is_relative_to(root):
+                path = full.relative_to(root).as_posix()
+                named.add(path)
+                if part := _part(row.split, fold, folds):
+                    parts.setdefault(path, part)
+    if files and not named:
+        raise DataError(f"{files[0]} splits other data: it names no image in {root}.", hint)
+    return dict.fromkeys(named, "train") | parts if len(files) == folds else parts
 
 
 def write_split(result: SplitResult, out: Path, data: Path) -> SplitResult:

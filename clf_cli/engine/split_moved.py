@@ -1,6 +1,6 @@
 """Images that a split puts elsewhere than before, and what moved each."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,20 +31,27 @@ def moved_rows(
     """
     found = {}
     for members, side in zip(ties.clusters, sides, strict=True):
+        away: dict[str, tuple[Mapping[Hashable, int], str]] = {}
         for index in members:
-            earlier = settled[index]
-            if earlier is not None and earlier != parts[index]:
-                sample = ties.samples[index]
-                reason = _reason(ties, index, members, settled, side)
-                found[index] = Moved(sample.path, sample.label, earlier, parts[index], reason)
+            earlier, sample = settled[index], ties.samples[index]
+            if earlier is None or earlier == parts[index]:
+                continue
+            if earlier == side:
+                reason = f'train would have no image of class "{shown(sample.label)}"'
+            else:
+                if earlier not in away:
+                    away[earlier] = _pulling(ties, members, settled, side, earlier)
+                others, joined = away[earlier]
+                reason = f"it {ties.sentence(index, ties.nearest(index, others))}{joined}"
+            found[index] = Moved(sample.path, sample.label, earlier, parts[index], reason)
     return tuple(found[index] for index in sorted(found))
 
 
-def _reason(ties: Ties, index: int, members: Sequence[int], settled: Sequence[str | None], side: str) -> str:
-    if settled[index] == side:
-        return f'train would have no image of class "{shown(ties.samples[index].label)}"'
-    were_there = [other for other in members if settled[other] == side]
-    others = were_there or [other for other in members if settled[other] != settled[index]]
-    reason = f"it {ties.sentence(index, ties.nearest(index, others))}"
-    new = [ties.samples[other].path for other in members if settled[other] is None]
-    return f"{reason}; {new[0]} is new and joins them" if new and were_there else reason
+def _pulling(
+    ties: Ties, members: Sequence[int], settled: Sequence[str | None], side: str, earlier: str
+) -> tuple[Mapping[Hashable, int], str]:
+    """The rows that pull those of `earlier` to `side`, as `first_of` gives them, and what to say of a new one."""
+    were_there = [index for index in members if settled[index] == side]
+    first = ties.first_of(were_there or [index for index in members if settled[index] != earlier])
+    new = next((ties.samples[index].path for index in members if settled[index] is None), None)
+    return first, f"; {new} is new and joins them" if new and were_there else ""

@@ -1,7 +1,7 @@
 """Which rows of a data set must not be parted: equal files, near duplicates, groups."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -24,25 +24,33 @@ class Ties:
 
     def sentence(self, index: int, other: int) -> str:
         """What ties a row to another one of its cluster: directly, or through others."""
-        return f"{self._tie(index, other) or 'is tied through others to'} {self.samples[other].path}"
+        theirs = self._of(other)
+        said = (words for tie, words in self._of(index).items() if tie in theirs)
+        return f"{next(said, 'is tied through others to')} {self.samples[other].path}"
 
-    def nearest(self, index: int, others: Sequence[int]) -> int:
-        """The first of `others` that the row is tied to directly, else the first."""
-        return next((other for other in others if self._tie(index, other)), others[0])
+    def first_of(self, indices: Iterable[int]) -> Mapping[Hashable, int]:
+        """Of each tie the first row that has it: what `nearest` asks, so that it need not look at all of them."""
+        first: dict[Hashable, int] = {}
+        for index in indices:
+            for tie in self._of(index):
+                first.setdefault(tie, index)
+        return first
+
+    def nearest(self, index: int, first: Mapping[Hashable, int]) -> int:
+        """The first of the rows of `first` that the row is tied to directly, else the first of all."""
+        return min((first[tie] for tie in self._of(index) if tie in first), default=next(iter(first.values())))
 
     def files(self, members: Sequence[int]) -> int:
         """Different files of a cluster."""
         return len({self.samples[index].path for index in members})
 
-    def _tie(self, index: int, other: int) -> str | None:
-        one, two = self.samples[index], self.samples[other]
-        if one.path == two.path:
-            return "is the same file as"
-        if content_of(one, self.hashes) == content_of(two, self.hashes):
-            return "holds the same bytes as"
-        if set(self._near.get(one.path, ())) & set(self._near.get(two.path, ())):
-            return "is nearly"
-        return "is of one group with" if one.group is not None and one.group == two.group else None
+    def _of(self, index: int) -> dict[Hashable, str]:
+        """Everything that the row may share with others, the closest first, and how that is said."""
+        row = self.samples[index]
+        ties: dict[Hashable, str] = {("file", row.path): "is the same file as"}
+        ties["content", content_of(row, self.hashes)] = "holds the same bytes as"
+        ties |= dict.fromkeys(self._near.get(row.path, ()), "is nearly")
+        return ties if row.group is None else {**ties, ("group", row.group): "is of one group with"}
 
     @cached_property
     def _near(self) -> Mapping[str, list[int]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from clf_cli.data.layout import read_layout
+from clf_cli.data.samples import Sample
 from clf_cli.data.written_manifests import read_header
 from clf_cli.engine.split import plan_split
 from clf_cli.engine.split_files import continued, earlier_parts, split_files, write_split
@@ -20,7 +21,8 @@ def data(tmp_path: Path) -> Path:
 
 
 def written(data: Path, out: Path, **how):
-    return write_split(plan_split(draft_of(rows(80)), policy(**how), {}), out, data)
+    samples = [*rows(80), Sample("only.png", "rare")]  # which validates nowhere
+    return write_split(plan_split(draft_of(samples), policy(**how), {}), out, data)
 
 
 def test_one_file_or_one_for_each_fold():
@@ -35,7 +37,7 @@ def test_what_is_written_is_where_every_image_was(tmp_path, data, folds):
     files = continued(out, data, policy(folds=folds, test=0.2))
     assert [file.as_posix() for file in files] == list(result.files)
     found = earlier_parts(files, data.resolve(), folds)
-    assert found == {path: part for path, part in parts(result).items() if folds is None or part != "train"}
+    assert found == parts(result)
     for file, assignment in zip(files, result.assignments, strict=True):
         listing = read_layout(file)
         assert [row.split for row in listing.samples] == list(assignment.splits)
@@ -69,11 +71,13 @@ def test_another_way_of_splitting_is_refused_by_name(tmp_path, data, how, named)
     assert continued(out, data, policy(**how), afresh=True) == ()
 
 
-def test_a_manifest_of_other_data_says_nothing(tmp_path, data):
+def test_a_manifest_of_other_data_is_no_earlier_split(tmp_path, data):
+    """Else it would be written over, and every image drawn anew, without a word."""
     written(data, tmp_path / "split.jsonl")
     (tmp_path / "other").mkdir()
-    assert earlier_parts([tmp_path / "split.jsonl"], (tmp_path / "other").resolve(), None) == {}
-    assert len(earlier_parts([tmp_path / "split.jsonl"], tmp_path.resolve(), None)) == 80  # a folder above
+    with pytest.raises(DataError, match="names no image in"):
+        earlier_parts([tmp_path / "split.jsonl"], (tmp_path / "other").resolve(), None)
+    assert len(earlier_parts([tmp_path / "split.jsonl"], tmp_path.resolve(), None)) == 81  # a folder above
 
 
 @pytest.mark.parametrize("text", ['{"image": "x.png", "label": "a"}\n', "{\n"])
