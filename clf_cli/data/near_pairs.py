@@ -11,7 +11,8 @@ BLOCKS, EQUAL = (
     3,
 )  # two hashes that differ in 6 bits agree in at least three of nine blocks; in 8 bits, in most cases
 WINDOW = 32  # hashes that share three blocks are compared with so many of those that follow in their order
-_KEPT = 1 << 22  # pairs that are held before repeats are dropped
+ENOUGH = 64  # pairs of a hash; two that both have so many are not paired any more
+_KEPT = 1 << 21  # pairs that are held before repeats are dropped
 
 Hashes = npt.NDArray[np.uint64]
 Pairs = npt.NDArray[np.int64]
@@ -22,18 +23,20 @@ def candidate_pairs(hashes: Hashes) -> Pairs:
 
     The different hashes are sorted once for each choice of EQUAL blocks (84), and compared with their neighbours there:
     N log N time, and memory by N and the pairs that are found. All pairs of at most 6 bits are found, unless more than
-    WINDOW hashes share three blocks: then those next in order are compared, which still links what lies close. Of the
-    images that have one hash, each is paired with the next WINDOW, and the first WINDOW stand for them elsewhere.
+    WINDOW hashes share three blocks, or more than ENOUGH are near: then some are, which still links what lies close.
+    Of the images that have one hash, each is paired with the next WINDOW; the first WINDOW stand for them elsewhere.
     """
     order = np.argsort(hashes, kind="stable")
     different, first, repeats = np.unique(hashes[order], return_index=True, return_counts=True)
-    found, held = [np.empty(0, np.int64)], 0
+    found, held, full = [np.empty(0, np.int64)], 0, np.zeros(len(different), np.bool_)
     for mask in _masks():
-        codes = _pairs_under(different, mask)
+        codes = _pairs_under(different, mask, full)
         found.append(codes)
         held += len(codes)
         if held > _KEPT:
             found, held = [np.unique(np.concatenate(found))], 0
+            ends = np.concatenate(np.divmod(found[0], len(different)))
+            full = np.bincount(ends, minlength=len(different)) >= ENOUGH
     apart = np.stack(np.divmod(np.unique(np.concatenate(found)), max(1, len(different))), axis=1)
     places = np.concatenate([_of_one_hash(first, repeats), _members(apart, first, repeats)])
     pairs = np.sort(order[places], axis=1)
@@ -85,7 +88,7 @@ def _masks() -> list[np.uint64]:
     return [np.uint64(sum(chosen)) for chosen in combinations(blocks, EQUAL)]
 
 
-def _pairs_under(hashes: Hashes, mask: np.uint64) -> Pairs:
+def _pairs_under(hashes: Hashes, mask: np.uint64, full: npt.NDArray[np.bool_]) -> Pairs:
     """i * N + j of the pairs whose bits under `mask` are equal; the order of the hashes decides who are neighbours."""
     keys = hashes & mask
     order = np.argsort(keys, kind="stable")
@@ -99,6 +102,8 @@ def _pairs_under(hashes: Hashes, mask: np.uint64) -> Pairs:
             break
         near = first[_set_bits(hashes[first] ^ hashes[first + step]) <= RADIUS]
         one, other = order[near], order[near + step]
+        wanted = ~(full[one] & full[other])
+        one, other = one[wanted], other[wanted]
         found.append(np.minimum(one, other) * len(keys) + np.maximum(one, other))
     return np.concatenate(found)
 

@@ -74,3 +74,14 @@ def test_a_chain_is_one_component_in_any_order():
     links = np.stack([np.arange(999), np.arange(1, 1000)], axis=1)
     shuffled = np.random.default_rng(0).permutation(links)
     assert set(components(1000, links).tolist()) == set(components(1000, shuffled[:, ::-1]).tolist()) == {0}
+
+
+def test_a_dense_family_is_linked_without_all_its_pairs(monkeypatch):
+    rng = np.random.default_rng(0)
+    hashes = np.full(800, 0x0F0F_1234_5678_9ABC, np.uint64)
+    for _ in range(4):
+        hashes ^= np.uint64(1) << rng.integers(0, 64, len(hashes)).astype(np.uint64)
+    monkeypatch.setattr(near_pairs, "_KEPT", 10_000)
+    pairs = candidate_pairs(hashes)
+    assert len(pairs) < 0.5 * len(hashes) ** 2 / 2
+    assert set(components(len(hashes), pairs).tolist()) == {0}
