@@ -1,5 +1,6 @@
 """clf split."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +59,6 @@ def split(
 
 
 def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
-    from clf_cli.data.dataset import refuse
     from clf_cli.data.written_manifests import folder_of
     from clf_cli.engine.split import plan_split
     from clf_cli.engine.split_draw import SplitPolicy
@@ -79,7 +79,6 @@ def _split(resolved: Resolved, section: DataSection, out: Path | None, previous:
         files = split_files(previous, settings.split.folds)
     earlier = earlier_parts(files, folder_of(section.root), settings.split.folds)
     draft = _draft(resolved, section)
-    refuse(draft.root, draft.findings)
     if resolved.given("data.val_fraction") and "val" in draft.splits and not settings.split.redraw:
         warn("--val-fraction is not used: the data bring a val split; --redraw draws anew.")
     result = plan_split(draft, policy, earlier, _threads(resolved), progress)
@@ -100,21 +99,24 @@ def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
     result = check_split(draft, settings.split.group_by, near, _threads(resolved), progress)
     publish(Report(result), as_json=as_json)
     if not result.passed:
+        group = settings.split.group_by
+        again = shlex.join(["clf", "split", str(section.root), *(("--group-by", group) if group else ())])
         raise CheckFailedError(
             f"{section.root} leaks between its splits.",
-            f"Splits that keep such images on one side: clf split {section.root} --out FILE.",
+            f"Splits that keep such images on one side: {again} --out FILE.",
         )
 
 
 def _draft(resolved: Resolved, section: DataSection) -> "Draft":
-    from clf_cli.data.dataset import read_draft
+    """Rows that can be used. Raises DataError (exit 3) for errors: a row that nobody could read may be a leak."""
+    from clf_cli.data.dataset import read_draft, refuse
 
     draft = read_draft(section, _threads(resolved), progress)
     draft.check_images(section)
+    refuse(draft.root, draft.findings)
     if draft.left:
-        say(
-            f"Left out: {len(draft.left)} {'row' if len(draft.left) == 1 else 'rows'}; --json has each with its reason."
-        )
+        rows = "row" if len(draft.left) == 1 else "rows"
+        say(f"Left out: {len(draft.left)} {rows}; clf inspect-dataset {section.root} -v names each.")
     return draft
 
 
@@ -126,7 +128,7 @@ def _threads(resolved: Resolved) -> int:
 
 def _refuse_with_check(resolved: Resolved, out: Path | None, previous: Path | None) -> None:
     """--check looks at splits that are there."""
-    settings = ("split.folds", "split.redraw", "data.val_fraction", "data.test_fraction")
+    settings = ("split.folds", "split.redraw", "split.stratify", "data.val_fraction", "data.test_fraction")
     given = [path.partition(".")[2].replace("_", "-") for path in settings if resolved.given(path)]
     given += [name for name, value in (("out", out), ("previous", previous)) if value is not None]
     if given:

@@ -124,6 +124,15 @@ def test_shares_without_effect_are_said(leaking, clf):
     assert "is not used" not in redrawn.stderr
 
 
+def test_rows_that_cannot_be_read_pass_no_check(data, clf):
+    rows = [{"image": f"{path.parent.name}/{path.name}", "label": path.parent.name} for path in data.glob("*/0*.png")]
+    lines = [json.dumps({**row, "split": ("train", "val")[i % 2]}) for i, row in enumerate(rows)]
+    Path("pets/all.jsonl").write_text("\n".join([*lines, "{broken"]))
+    done = clf("split", "pets/all.jsonl", "--check")
+    assert (done.code, done.stdout) == (3, "")
+    assert f"all.jsonl:{len(lines) + 1}" in done.stderr
+
+
 def test_folds_are_a_manifest_each(data, clf):
     report = told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))
     files = [Path(f"cv-{number}.jsonl") for number in (1, 2, 3)]
@@ -151,6 +160,7 @@ def test_groups_by_a_pattern_of_the_path(data, clf):
         (("split", "pets", "--check"), 2, "no splits to check"),
         (("split", "pets", "--check", "--out", "x.jsonl"), 2, "--out has no effect with --check"),
         (("split", "pets", "--check", "--folds", "3"), 2, "--folds has no effect with --check"),
+        (("split", "pets", "--check", "--stratify"), 2, "--stratify has no effect with --check"),
         (("split", "pets", "--folds", "3", "--val-fraction", "0.3"), 2, "--val-fraction has no effect with --folds"),
         (("split", "pets", "--folds", "1"), 2, "folds"),
         (("split", "pets", "--out", "pets/split.jsonl"), 2, "nothing is ever written into one"),
