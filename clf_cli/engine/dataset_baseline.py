@@ -1,8 +1,9 @@
 """Accepted findings, one on a line of a file: a gate fails on new ones alone, and a diff shows what was accepted."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,18 @@ _HINT = "Name another with --baseline, or write it anew with --update-baseline."
 class Entry:
     """One accepted thing: a code at a place, or, where a finding is about the whole set, a code and its sentence.
 
-    A row of a manifest is known by its image, so that lines may move. A file that is renamed is another place.
+    A row of a manifest is known by its image, so that lines may move. A file that is renamed is another place. The
+    sentence stands beside a folder that holds more than is listed, which it counts.
     """
 
     code: str
     place: str = ""
     reason: str = ""
+    nth: int = 1  # of the rows of an image that one finding is about; a file has as many equal lines
 
     def to_json(self) -> dict[str, str]:
-        return {"code": self.code} | ({"place": self.place} if self.place else {"reason": self.reason})
+        known = {"code": self.code, "place": self.place, "reason": self.reason}
+        return {key: value for key, value in known.items() if value}
 
 
 class Identity:
@@ -43,7 +47,19 @@ class Identity:
         """One for each of the finding's places, in their order."""
         if not finding.places:
             return (Entry(finding.code, reason=finding.reason),)
-        return tuple(Entry(finding.code, self._images.get(place, place)) for place in finding.places)
+        names = [self._images.get(place, place) for place in finding.places]
+        counted = finding.reason if finding.count > len(names) else ""
+        return numbered(Entry(finding.code, name, "" if at else counted) for at, name in enumerate(names))
+
+
+def numbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Equal ones told apart by their number, so that one more than was accepted is new."""
+    seen: Counter[Entry] = Counter()
+    found = []
+    for entry in entries:
+        seen[entry] += 1
+        found.append(replace(entry, nth=seen[entry]))
+    return tuple(found)
 
 
 def read_baseline(path: Path) -> frozenset[Entry]:
@@ -63,7 +79,7 @@ def read_baseline(path: Path) -> frozenset[Entry]:
     entries = document.get("accepted")
     if not isinstance(entries, list):
         raise UsageError(f'The baseline {path} has no list "accepted".', _HINT)
-    return frozenset(_entry(path, number, entry) for number, entry in enumerate(entries, start=1))
+    return frozenset(numbered(_entry(path, number, entry) for number, entry in enumerate(entries, start=1)))
 
 
 def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
@@ -89,6 +105,6 @@ def _entry(path: Path, number: int, entry: Any) -> Entry:
     code, about = entry.get("code"), entry.keys() - {"code"}
     if code not in CODES:
         raise UsageError(f"Entry {number} of the baseline {path} has no known code: {json.dumps(code)}.", _HINT)
-    if about not in ({"place"}, {"reason"}):
-        raise UsageError(f'Entry {number} of the baseline {path} needs either "place" or "reason".', _HINT)
+    if not about or about - {"place", "reason"}:
+        raise UsageError(f'Entry {number} of the baseline {path} needs "place" or "reason", and no more.', _HINT)
     return Entry(**entry)

@@ -16,16 +16,13 @@ from clf_cli.errors import RunError, UsageError
 from clf_cli.settings.sections import DataSection
 
 TEXT = st.text(min_size=1)
-ENTRIES = st.builds(
-    lambda code, text, whole: Entry(code, reason=text) if whole else Entry(code, text),
-    st.sampled_from(sorted(CODES)),
-    TEXT,
-    st.booleans(),
-)
+KINDS = st.sampled_from(sorted(CODES))
+ENTRIES = st.builds(Entry, KINDS, TEXT) | st.builds(Entry, KINDS, st.just("") | TEXT, TEXT)
 
 
 @given(st.frozensets(ENTRIES))
 @example(frozenset({Entry("CLF603", "not-utf8-\udcff.png")}))
+@example(frozenset({Entry("CLF401", "a.png"), Entry("CLF401", "a.png", nth=2)}))
 def test_read_back_as_written(tmp_path_factory, entries):
     path = tmp_path_factory.mktemp("baseline") / "b.json"
     write_baseline(path, entries)
@@ -107,3 +104,21 @@ def test_a_line_that_is_no_row_stays_a_line_and_the_whole_set_a_sentence(manifes
     identity = Identity(survey_dataset(DataSection(root=manifest), 0))
     assert identity.entries(Finding.of("CLF201", "rows.jsonl:9", "not JSON")) == (Entry("CLF201", "rows.jsonl:9"),)
     assert identity.entries(Finding.of("CLF507", "", "uneven")) == (Entry("CLF507", reason="uneven"),)
+
+
+def test_one_more_row_of_an_accepted_image_is_new(manifest):
+    write_rows(manifest, "a", "b")
+    identity = Identity(survey_dataset(DataSection(root=manifest), 0))
+    accepted = identity.entries(Finding.of("CLF301", "a.png", "two labels", others=("rows.jsonl:1",)))
+    more = identity.entries(Finding.of("CLF301", "a.png", "three labels", others=("rows.jsonl:1", "rows.jsonl:1")))
+    assert [entry in accepted for entry in more] == [True, True, False]
+
+
+def test_a_folder_that_holds_more_than_was_accepted_is_new(manifest):
+    write_rows(manifest, "a", "b")
+    identity = Identity(survey_dataset(DataSection(root=manifest), 0))
+    few, many = (
+        identity.entries(Finding.of("CLF207", "new", f"unnamed: {count}", others=("new/1.png",), count=count))
+        for count in (30, 31)
+    )
+    assert [entry in few for entry in many] == [False, True]
