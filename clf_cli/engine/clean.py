@@ -15,6 +15,7 @@ from clf_cli.values.labels import shown
 ELSEWHERE = ("leak", "duplicate")  # clf split and clf dedupe keep one of the copies
 UNKNOWN_CLASS = "CLF501"
 SUSPECT = "CLF901"  # clf clean asks no model
+MOST_BYTES = 64 << 20  # of a file of --rows: a million paths
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,11 @@ def chosen_codes(words: Iterable[str]) -> frozenset[str]:
 def read_places(file: Path) -> frozenset[str]:
     """Paths and manifest lines (`all.jsonl:12`), one a line, as reports name them. Raises UsageError (exit 2)."""
     try:
-        lines = file.read_bytes().decode("utf-8-sig").split("\n")  # other line ends may be part of a name
+        with file.open("rb") as opened:
+            content = opened.read(MOST_BYTES + 1)  # a device has no end
+        if len(content) > MOST_BYTES:
+            raise UsageError(f"--rows {file} has more than {MOST_BYTES >> 20} MiB.", "Name fewer rows in one file.")
+        lines = content.decode("utf-8-sig").split("\n")  # other line ends may be part of a name
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"--rows {file} cannot be read: {reason}.", "Name a text file with a path a line.") from error

@@ -6,6 +6,7 @@ from clf_cli.data.draft import Draft
 from clf_cli.data.remarks import named
 from clf_cli.data.samples import WHOLE
 from clf_cli.engine.split import SplitResult
+from clf_cli.engine.split_draw import FOLD
 from clf_cli.values.report import DataRef, FindingJson, Report, finding
 
 
@@ -26,6 +27,9 @@ def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
     parts = result.counts()
     if folds is None and result.policy.val_fraction > 0 and "val" not in parts:
         yield finding("split", "no image is in val: there are too few clusters to split")
+    empty = sum(f"{FOLD}{number}" not in parts for number in range(1, (folds or 0) + 1))
+    if empty:
+        yield finding("split", f"no image validates in {empty} of {folds} folds: there are too few clusters to split")
     own = set() if result.policy.section.redraw else {"val", "test"} & set(draft.splits)
     if result.policy.test_fraction > 0 and own:
         yield finding("split", "--test-fraction is not used: the data bring their own splits; --redraw draws anew")

@@ -96,6 +96,7 @@ def test_lines_that_are_no_rows_are_told(tmp_path, clf, monkeypatch):
         (("--drop", "duplicate"), 2, "clf dedupe"),
         (("--drop", "none"), 2, "names nothing"),
         (("--rows", "nowhere.txt"), 2, "nowhere.txt cannot be read"),
+        (("--rows", "/dev/zero"), 2, "/dev/zero has more than"),
         (("--out", "pets/clean.jsonl"), 2, "nothing is ever written into one"),
         (("--out", "clean.json"), 2, "ends in .jsonl"),
     ],

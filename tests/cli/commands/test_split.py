@@ -105,6 +105,8 @@ def test_own_splits_are_checked_and_mended(leaking, clf):
         (["train", "val"], ["is", "nearly", "val/cat/nearly.jpg"]),
     ]
     assert "leaks between its splits" in done.stderr
+    grouped = clf("split", leaking, "--check", "--group-by", "path:^train/(.)")
+    assert f"clf split {leaking} --group-by 'path:^train/(.)' --out FILE" in grouped.stderr
     assert (
         len(json.loads(clf("split", leaking, "--check", "--no-near-duplicates", "--json").stdout)["result"]["leaks"])
         == 1
@@ -139,6 +141,7 @@ def test_folds_are_a_manifest_each(data, clf):
     assert report["files"] == [file.as_posix() for file in files]
     validated = [path for file in files for path, split in splits_of(file).items() if split == "val"]
     assert sorted(validated) == sorted(splits_of(files[0]))
+    assert "image validates in 80 of 100 folds" in clf("split", data, "--folds", "100").stderr
     draw_texture(data / "cat/new.png", 99)
     assert told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))["moved"] == []
     done = clf("split", data, "--out", "cv.jsonl", "--folds", "2")
