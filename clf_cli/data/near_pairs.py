@@ -12,6 +12,7 @@ BLOCKS, EQUAL = (
 )  # two hashes that differ in 6 bits agree in at least three of nine blocks; in 8 bits, in most cases
 WINDOW = 32  # hashes that share three blocks are compared with so many of those that follow in their order
 ENOUGH = 64  # pairs of a hash; two that both have so many are not paired any more
+STAND = 4  # images of one hash, spread over all of them: 32 made 720 pairs an image of 500 hashes that lie close
 _KEPT = 1 << 21  # pairs that are held before repeats are dropped
 
 Hashes = npt.NDArray[np.uint64]
@@ -24,7 +25,7 @@ def candidate_pairs(hashes: Hashes) -> Pairs:
     The different hashes are sorted once for each choice of EQUAL blocks (84), and compared with their neighbours there:
     N log N time, and memory by N and the pairs that are found. All pairs of at most 6 bits are found, unless more than
     WINDOW hashes share three blocks, or more than ENOUGH are near: then some are, which still links what lies close.
-    Of the images that have one hash, each is paired with the next WINDOW; the first WINDOW stand for them elsewhere.
+    Of the images that have one hash, each is paired with the next WINDOW; STAND of them stand for all elsewhere.
     """
     order = np.argsort(hashes, kind="stable")
     different, first, repeats = np.unique(hashes[order], return_index=True, return_counts=True)
@@ -55,7 +56,7 @@ def _of_one_hash(first: Pairs, repeats: Pairs) -> Pairs:
 
 
 def _members(pairs: Pairs, first: Pairs, repeats: Pairs) -> Pairs:
-    """(P, 2) places of pairs of hashes (Q, 2): of each hash the first WINDOW that have it."""
+    """(P, 2) places of pairs of hashes (Q, 2): of each hash the STAND that stand for it."""
     one, other = pairs.T
     left, others = _each(first[one], repeats[one])
     right, rows = _each(first[other[others]], repeats[other[others]])
@@ -63,10 +64,11 @@ def _members(pairs: Pairs, first: Pairs, repeats: Pairs) -> Pairs:
 
 
 def _each(first: Pairs, repeats: Pairs) -> tuple[Pairs, Pairs]:
-    """The first WINDOW places of each of (Q,) hashes, and of which they are."""
-    many = np.minimum(repeats, WINDOW)
+    """At most STAND places of each of (Q,) hashes, spread over all that it has, and of which hash they are."""
+    many = np.minimum(repeats, STAND)
     rows = np.repeat(np.arange(len(many)), many)
-    return first[rows] + np.arange(len(rows)) - (np.cumsum(many) - many)[rows], rows
+    nth = np.arange(len(rows)) - (np.cumsum(many) - many)[rows]
+    return first[rows] + nth * repeats[rows] // many[rows], rows
 
 
 def components(count: int, pairs: Pairs) -> Pairs:

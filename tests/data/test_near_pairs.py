@@ -85,3 +85,11 @@ def test_a_dense_family_is_linked_without_all_its_pairs(monkeypatch):
     pairs = candidate_pairs(hashes)
     assert len(pairs) < 0.5 * len(hashes) ** 2 / 2
     assert set(components(len(hashes), pairs).tolist()) == {0}
+
+
+def test_families_of_equal_hashes_that_lie_close_cost_few_pairs_and_stay_linked():
+    ends = [np.uint64(1) << np.uint64(bit) for bit in range(0, 40, 2)]
+    hashes = np.repeat(np.array([np.uint64(0x0F0F_1234_5678_9ABC) ^ end for end in ends]), 50)
+    pairs = candidate_pairs(hashes)
+    assert len(pairs) < len(hashes) * 2 * near_pairs.WINDOW
+    assert set(components(len(hashes), pairs).tolist()) == {0}
