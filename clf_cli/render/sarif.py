@@ -88,7 +88,7 @@ def _result(item: Judged, places: _Places) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": _INDEX[finding.code],
         "level": LEVELS[finding.severity],
-        "message": {"text": printable(f"{finding.reason}. {finding.fix}")},
+        "message": {"text": printable(f"{finding.reason}. {finding.fix}").replace("](", "] (")},  # no link: 3.11.6
         "locations": [places.location(finding.path)],
     }
     if finding.others:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from clf_cli.data.samples import SPLITS, Sample
 from clf_cli.data.splits import assign_splits
 from clf_cli.engine.split import SplitResult, plan_split
+from clf_cli.engine.split_ties import Ties
 from clf_cli.errors import DataError, UsageError
 from tests.drafts import draft_of, parts, policy, rows
 
@@ -53,10 +54,10 @@ def test_adding_images_moves_none(taken, stratify, folds):
     """Whatever is added to whatever was there, also where shares are held exactly."""
     samples = rows(200)
     before = parts(planned([samples[i] for i in sorted(taken)], stratify=stratify, folds=folds, test=0.1))
-    earlier = before if folds is None else {path: part for path, part in before.items() if part != "train"}
-    result = planned(samples, earlier=earlier, stratify=stratify, folds=folds, test=0.1)
+    result = planned(samples, earlier=before, stratify=stratify, folds=folds, test=0.1)
     assert result.moved == ()
-    assert {path: parts(result)[path] for path in before if before[path] != "train" or folds is None} == earlier
+    assert result.known == result.to_result()["earlier"] == len(before)
+    assert {path: parts(result)[path] for path in before} == before
 
 
 def test_without_what_was_before_adding_moves_none_either():
@@ -187,3 +188,13 @@ def test_the_report_counts_what_it_split():
     assert told["kept_in_train"] == list(result.kept_in_train)
     assert told["policy"]["val_fraction"] == 0.2
     assert told["files"] == []
+
+
+def test_reasons_of_large_groups_cost_no_look_at_every_other_row(monkeypatch):
+    looks = Counter()
+    of = Ties._of
+    monkeypatch.setattr(Ties, "_of", lambda ties, index: looks.update(rows=1) or of(ties, index))
+    samples = [replace(row, split=SPLITS[i % 2], group=f"g{i % 2}") for i, row in enumerate(rows(600))]
+    result = planned(samples, dict.fromkeys((samples[0].path, samples[1].path), "ties both groups"))
+    assert len(result.moved) == 300
+    assert looks["rows"] < 3 * 600

@@ -114,3 +114,9 @@ def test_no_more_results_than_hosts_take(monkeypatch):
 def test_related_places_differ():
     run = log_of(Judged(Finding.of("CLF401", "a.jpg", "x", others=("b.jpg", "b.jpg")), None))
     assert len(run["results"][0]["relatedLocations"]) == 1
+
+
+def test_a_class_name_is_no_link():
+    """Readers of SARIF make a link of `[text](destination)` in a message."""
+    (result,) = log_of(Judged(Finding.of("CLF505", "", 'class "[look](https://x.example)"'), None))["results"]
+    assert "](" not in result["message"]["text"]
