@@ -74,9 +74,10 @@ def drawn(setting: Setting) -> st.SearchStrategy[Any]:
         words = kind.get("enum", [kind["const"]] if "const" in kind else [])
         if kind.get("type") == "array":
             items = kind["items"]
-            known = (
-                st.sampled_from(items["enum"]) if "enum" in items else st.integers(items["exclusiveMinimum"] + 1, 999)
-            )
+            if items.get("type") == "string":
+                known = st.sampled_from(items.get("enum", ["error", "leak", "CLF402"]))
+            else:
+                known = st.integers(items["exclusiveMinimum"] + 1, 999)
             choices.append(st.lists(known, unique=True, min_size=kind.get("minItems", 0)).map(tuple))
         elif words:
             choices.append(st.sampled_from(words))

@@ -136,13 +136,13 @@ def test_right_numbers_under_wrong_names(made):
 @pytest.mark.parametrize(
     ("change", "stages"),
     [
-        ({"interpolation": "bilinear", "antialias": False}, {"resize kernel", "antialias"}),
-        ({"color": "BGR", "resize_mode": "crop"}, {"color order", "resize mode"}),
+        ({"interpolation": "bilinear", "antialias": False}, ("antialias", "resize kernel")),
+        ({"color": "BGR", "resize_mode": "crop"}, ("color order", "resize mode")),
         (
             {"color": "BGR", "interpolation": "bilinear", "antialias": False, "mean": (0, 0, 0), "std": (1, 1, 1)},
-            {"color order", "resize kernel", "antialias", "normalisation"},
+            ("antialias", "color order", "normalisation", "resize kernel"),
         ),
-        ({"exif": False, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}, {"decode", "normalisation"}),
+        ({"exif": False, "mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}, ("decode", "normalisation")),
     ],
     ids=str,
 )
@@ -150,7 +150,7 @@ def test_ways_together(made, change, stages):
     logits = logits_of(made, **change)
     found = explained(made, "logits", logits, logits.argmax(axis=1))
     assert found.reproduced
-    assert {fault.stage for fault in found.faults} == stages
+    assert sorted(fault.stage for fault in found.faults) == list(stages)
 
 
 def test_a_stage_and_the_labels(made):
