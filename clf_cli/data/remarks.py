@@ -11,18 +11,6 @@ from clf_cli.values.labels import Labels, shown
 LISTED = 20
 NAMED = 8
 
-_HINTS = {
-    "unreadable": "--on-bad-image skip leaves unreadable files out and counts them.",
-    "conflict": "--on-label-conflict keep or drop goes on with images under two labels.",
-    "unknown-class": "--on-unknown-class skip leaves images of unknown classes out and counts them.",
-    "manifest": "Correct these lines of the manifest.",
-    "outside": "Copy the files into the data folder, or name the folder that holds them all with --data.",
-    "split": "Keep one source for each split: a folder, its JSON lines, or one manifest.",
-    "classes": "A classifier needs images of at least two classes in train.",
-    "naming": "Rename these files.",
-}
-_NO_FLAG_HELPS = ("CLF107", "CLF205")  # a folder or manifest that cannot be read
-
 
 def listed(root: Path, errors: Sequence[Finding]) -> str:
     """All problems in one text: up to LISTED lines, and how many more."""
@@ -35,11 +23,8 @@ def listed(root: Path, errors: Sequence[Finding]) -> str:
 
 
 def hint_for(errors: Iterable[Finding]) -> str:
-    """The next step for each kind of problem."""
-    codes = {error.code for error in errors}
-    found = {CODES[code].category for code in codes if code not in _NO_FLAG_HELPS}
-    hints = [CODES[code].fix for code in _NO_FLAG_HELPS if code in codes]
-    return " ".join((*hints, *(hint for category, hint in _HINTS.items() if category in found)))
+    """The next step for each kind of problem, in the order of the codes."""
+    return " ".join(dict.fromkeys(CODES[code].fix for code in sorted({error.code for error in errors})))
 
 
 def share_note(samples: Sequence[Sample], kept_in_train: Sequence[str]) -> list[str]:

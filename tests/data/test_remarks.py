@@ -11,7 +11,7 @@ def test_no_flag_opens_a_folder_or_a_manifest(code):
     hint = hint_for([Finding.of(code, "a", "Permission denied")])
     assert "permissions" in hint
     assert "--on-bad-image" not in hint
-    assert "these lines" not in hint
+    assert "line" not in hint
 
 
 def test_each_kind_has_its_hint_once():
