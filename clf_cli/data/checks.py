@@ -70,7 +70,8 @@ def consistent(samples: Sequence[Sample], files: Files, policy: Literal["error",
         labels = sorted({sample.label for sample in rows})
         if len(labels) < 2:
             continue
-        places = [f'"{sample.label}" in {place(sample)}' for sample in rows]
+        one_file = len({sample.path for sample in rows}) == 1  # then only the rows differ
+        places = [f'"{shown(sample.label)}" in {place(sample) if one_file else sample.path}' for sample in rows]
         more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
         reason = "one image under two labels: " + ", ".join(places[:SHOWN_PLACES]) + more
         severity: Severity = "error" if policy == "error" else "warning"

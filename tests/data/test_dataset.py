@@ -289,6 +289,16 @@ def test_rows_that_repeat_are_kept_and_counted(draw):
     assert [(f.category, f.severity, f.path) for f in dataset.findings] == [("duplicate", "warning", "train.jsonl:1")]
 
 
+def test_two_labels_in_a_manifest_are_told_by_the_files_or_by_the_lines_of_one(draw):
+    draw("a.png", "b.png").copy("a.png", "c.png")
+    rows = [("a.png", ""), ("b.png", "y"), ("c.png", "x"), ("b.png", "x")]
+    draw.rows("train.jsonl", *({"image": image, "label": label} for image, label in rows))
+    dataset = survey_dataset(DataSection(root=draw.root, val_fraction=0), 0)
+    files, lines = (finding.reason for finding in dataset.findings if finding.code == "CLF301")
+    assert files.endswith(': "(empty)" in a.png, "x" in c.png')
+    assert lines.endswith(': "y" in train.jsonl:2, "x" in train.jsonl:4')
+
+
 def test_copies_in_a_manifest_are_told_by_their_files(draw):
     draw("a.png", "b.png").copy("a.png", "c.png")
     draw.rows("train.jsonl", *({"image": f"{name}.png", "label": name.replace("c", "a")} for name in "abc"))
