@@ -28,12 +28,23 @@ def exact_fp32() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
+def laid_out(network: nn.Module, layout: torch.memory_format) -> nn.Module:
+    """`network` with its images' weights (of four dimensions) in `layout`, in place.
+
+    Module.to tries weights of five dimensions too and fails: lambda_resnet26t has them.
+    """
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=layout)
+    return network
+
+
 def network_logits(
     network: nn.Module, device: str = "cpu", channels_last: bool = True
 ) -> Callable[[InputArray], FloatArray]:
     """A function from float32 (N, 3, H, W) to float32 (N, C). Moves the network there in eval mode, for good."""
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    network.to(device, memory_format=layout).eval()  # type: ignore[call-overload]  # torch's overloads lack this pair
+    laid_out(network.to(device), layout).eval()
 
     def logits(images: InputArray) -> FloatArray:
         with exact_fp32():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from clf_cli.errors import RunError
-from clf_cli.models.exact import exact_fp32
+from clf_cli.models.exact import exact_fp32, laid_out
 from clf_cli.settings.sections import AugmentSection, OptimSection
 from clf_cli.training.losses import is_finite, training_loss
 from clf_cli.training.optimizer import build_optimizer
@@ -45,7 +45,7 @@ class ClassifierModule(L.LightningModule):
 
     def __init__(self, network: nn.Module, settings: StepSettings, train_paths: tuple[str, ...]) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last) if settings.channels_last else network
+        self.network = laid_out(network, torch.channels_last) if settings.channels_last else network
         self._settings = settings
         self._train_paths = train_paths
         self.train_loss = MeanMetric()

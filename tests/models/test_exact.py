@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from clf_cli.models.build import build_network
-from clf_cli.models.exact import exact_fp32, network_logits
+from clf_cli.models.exact import exact_fp32, laid_out, network_logits
 
 
 def switches() -> tuple[object, ...]:
@@ -84,3 +84,12 @@ def test_batch_norm_uses_what_it_learned():
     alone = np.concatenate([logits(images[index : index + 1]) for index in range(4)])
 
     np.testing.assert_allclose(logits(images), alone, atol=1e-5)
+
+
+def test_only_images_weights_have_a_layout():
+    """Module.to with a memory format fails for weights of five dimensions, as lambda_resnet26t has them."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv3d(1, 2, 3), nn.Linear(4, 2))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    laid_out(network, torch.channels_last)
+    assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
