@@ -8,14 +8,13 @@ from pathlib import Path
 
 from clf_cli.data.images import SUFFIXES
 from clf_cli.data.manifests import Manifest, read_manifest
-from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample
+from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample, is_unicode
 from clf_cli.data.walk import (
     MANIFEST_SUFFIXES,
     Tree,
     entries,
     is_folder,
     is_litter,
-    is_unicode,
     unreadable_folder,
     unreadable_name,
     walk,

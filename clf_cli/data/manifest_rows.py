@@ -4,9 +4,10 @@ import csv
 import json
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
+
+from clf_cli.data.samples import is_unicode
 
 IMAGE_KEYS = ("image", "path")
 LABEL_KEYS = ("label", "suffix")
@@ -147,11 +148,3 @@ def _csv_row(header: list[str], values: list[str]) -> Row:
 
 def _too_long() -> RowError:
     return RowError(f"a line of more than {MAX_LINE >> 20} MiB", "CLF201")
-
-
-def is_unicode(text: str) -> bool:
-    """Whether UTF-8 can hold it: halves of a pair and bytes of another encoding cannot be written."""
-    with suppress(UnicodeEncodeError):
-        text.encode()
-        return True
-    return False

@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from clf_cli.data.manifest_rows import IMAGE_KEYS, LABEL_KEYS, OWN_KEYS, Row, RowError, is_unicode, read_rows
-from clf_cli.data.samples import ALIASES, Finding, Sample, printable
+from clf_cli.data.manifest_rows import IMAGE_KEYS, LABEL_KEYS, OWN_KEYS, Row, RowError, read_rows
+from clf_cli.data.samples import ALIASES, Finding, Sample, is_unicode, printable
 from clf_cli.data.written_manifests import is_header
 
 LONGEST_PATH = 4096

@@ -35,9 +35,6 @@ class NearDuplicates:
     same_pixels: Clusters  # the same decoded pixels in different bytes
 
 
-NONE = NearDuplicates((), ())
-
-
 def find_near_duplicates(
     root: Path,
     files: Mapping[str, FileFacts],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,11 @@ def manifest_line(place: str) -> tuple[str, int] | None:
 def printable(text: str) -> str:
     """`text` on one line: control characters and bytes that are not Unicode are shown as escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: not halves of a pair, as JSON may escape, nor bytes of another encoding in a name."""
+    with suppress(UnicodeEncodeError):
+        text.encode()
+        return True
+    return False

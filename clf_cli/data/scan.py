@@ -188,12 +188,6 @@ def _read_chunk(root: Path, paths: list[str]) -> list[tuple[str, FileFacts]]:
     return [(path, replace(each, pixels=next(pixels)) if each.error is None else each) for path, each in facts.items()]
 
 
-def read_facts(path: Path) -> FileFacts:
-    """Reads and decodes one regular file."""
-    ((_, facts),) = _read_chunk(path.parent, [path.name])
-    return facts
-
-
 def _read(path: str, collected: Collected) -> FileFacts:
     """All but the facts of the pixels, which `collected` then gives."""
     try:

@@ -25,9 +25,7 @@ def unnamed_findings(root: Path, samples: Iterable[Sample], named: Container[str
         if found:
             reason = f"images that no manifest names: {len(found)}"
             others = tuple(found[:LISTED])
-            findings.append(
-                Finding.of("CLF207", "" if folder == "." else folder, reason, others=others, count=len(found))
-            )
+            findings.append(Finding.of("CLF207", folder, reason, others=others, count=len(found)))
     return tuple(findings)
 
 

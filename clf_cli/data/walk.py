@@ -1,6 +1,5 @@
 """Finding files below a data folder without leaving it."""
 
-import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clf_cli.data.images import SUFFIXES
-from clf_cli.data.samples import Finding
+from clf_cli.data.samples import Finding, is_unicode
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "icon\r"})
 MANIFEST_SUFFIXES = frozenset({".jsonl", ".csv"})
@@ -42,14 +41,6 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def is_unicode(name: str) -> bool:
-    """Whether a file's name can be written into a report; others hold bytes of another encoding."""
-    with contextlib.suppress(UnicodeEncodeError):
-        name.encode()
-        return True
-    return False
 
 
 def unreadable_folder(name: str, error: OSError) -> Finding:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clf_cli.data.samples import Sample, printable
+from clf_cli.data.samples import Sample, is_unicode, printable
 from clf_cli.errors import DataError, UsageError
 from clf_cli.files import write_text
 
@@ -119,15 +119,7 @@ def _folder(data: Path) -> tuple[Path, Path]:
 
 def _json(line: Mapping[str, Any]) -> str:
     text = json.dumps(line, ensure_ascii=False)
-    return text if text.isascii() or _is_unicode(text) else json.dumps(line)  # halves of a pair, as JSON may escape
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text if is_unicode(text) else json.dumps(line)
 
 
 def _line(sample: Sample) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clf_cli.data.scan import read_facts
+from clf_cli.data.scan import scan_files
 from clf_cli.engine.pixel_statistics import Normalized, PixelStatistics
 from clf_cli.values.preprocess import Preprocess
 
@@ -18,7 +18,7 @@ def files(tmp_path):
         pixels = random.integers(0, most, (height, width, 3), dtype=np.uint8)
         path = tmp_path / f"{number}.png"
         Image.fromarray(pixels).save(path)
-        found.append((read_facts(path), pixels / 255))
+        found.append((scan_files(tmp_path, [path.name]).files[path.name], pixels / 255))
     return found
 
 
