@@ -20,7 +20,10 @@ ManifestOption = Annotated[
 
 
 def named_data(resolved: Resolved, data: Path | None, command: str) -> DataSection:
-    """The section [data] with its root. Raises UsageError (exit 2) where the data are named twice or not at all."""
+    """The section [data] with its root, and with all images, whatever share of them clf.toml trains on.
+
+    Raises UsageError (exit 2) where the data are named twice or not at all.
+    """
     section = resolved.settings.data
     if data is not None and resolved.given("data.root"):
         raise UsageError("The data are named twice, as an argument and with --data.", "Leave one of them out.")
@@ -31,4 +34,4 @@ def named_data(resolved: Resolved, data: Path | None, command: str) -> DataSecti
             f"Say clf {command} DIR (or --data DIR), set CLF_DATA__ROOT=DIR, "
             'or put root = "DIR" under [data] in clf.toml.',
         )
-    return section.model_copy(update={"root": root})
+    return section.model_copy(update={"root": root, "subset": 1.0})

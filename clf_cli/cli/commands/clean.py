@@ -76,7 +76,7 @@ def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Re
     codes = chosen_codes(drop) if drop or not places else frozenset()
     asked = resolved.settings.inspect
     near = asked.near_duplicates and bool(codes & {"CLF302", "CLF303"})
-    strict = {"subset": 1.0, "on_bad_image": "error", "on_label_conflict": "error", "on_unknown_class": "error"}
+    strict = {"on_bad_image": "error", "on_label_conflict": "error", "on_unknown_class": "error"}
     threads = scan_threads(resolved.settings.compute.workers)
     assert section.root is not None  # named_data refuses None
     dataset = survey_dataset(section.model_copy(update=strict), resolved.settings.compute.seed, threads, progress)

@@ -53,6 +53,15 @@ def test_exit_codes(clf, data, flags, code):
     assert "Traceback" not in done.stderr
 
 
+def test_a_share_that_training_takes_hides_nothing(clf, data):
+    for value in range(8):
+        Image.new("RGB", (50 + value, 40)).save(data / f"train/dog/{value + 1}.png")
+    Path("clf.toml").write_text("[data]\nsubset = 0.01\n")
+    done = inspect(clf, data, "--fail-on", "leak", "--json")
+    assert done.code == 1
+    assert report_of(done)["data"]["images"] == 13
+
+
 def test_what_fails_is_said_on_both_streams(clf, data):
     done = inspect(clf, data, "--fail-on", "leak")
     assert "Gate: fails on leak: CLF401 2" in done.stdout
