@@ -59,7 +59,7 @@ def test_a_share_that_training_takes_hides_nothing(clf, data):
     Path("clf.toml").write_text("[data]\nsubset = 0.01\n")
     done = inspect(clf, data, "--fail-on", "leak", "--json")
     assert done.code == 1
-    assert report_of(done)["data"]["images"] == 13
+    assert report_of(done, 1)["data"]["images"] == 13
 
 
 def test_what_fails_is_said_on_both_streams(clf, data):
