@@ -28,6 +28,7 @@ LAYOUTS = (
 )
 
 KINDS = 8  # of other files that are named; all are counted
+LOOSE_SHOWN = 3  # images in no class folder
 
 
 @dataclass
@@ -140,9 +141,17 @@ def _folder(root: Path) -> Listing:
     if not draft.described:
         _loose(draft, root, found)
     if not draft.samples and all(finding.severity != "error" for finding in draft.findings):
-        others = f": {_kinds(draft.others)}" if draft.others else ""
-        raise DataError(f"No images in {root}{others}.", _hint(root, manifests))
+        raise DataError(_nothing(draft, found), _hint(root, manifests))
     return draft.done()
+
+
+def _nothing(draft: _Draft, found: Sequence[os.DirEntry[str]]) -> str:
+    """Why a folder, with these entries, has no rows."""
+    loose = sum(finding.count for finding in draft.findings if finding.code == "CLF605")
+    if loose:
+        return f"{draft.root} has {loose} {'image' if loose == 1 else 'images'}, but in no class folder."
+    others = draft.others or Counter(Path(entry.name).suffix.lower() for entry in found if not is_folder(entry))
+    return f"No images in {draft.root}{f': {_kinds(others)}' if others else ''}."
 
 
 def _is_manifest(entry: os.DirEntry[str]) -> bool:
@@ -217,10 +226,11 @@ def _class_folder(draft: _Draft, folder: Path, split: str | None) -> None:
 def _loose(draft: _Draft, folder: Path, found: Sequence[os.DirEntry[str]]) -> None:
     """Images beside the class folders have no label."""
     where = draft.name(folder)
-    count = sum(_is_image(entry) for entry in found)
-    if count:
-        reason = f"images in no class folder, not read: {count}"
-        draft.findings.append(Finding.of("CLF605", "" if where == "." else where, reason, count=count))
+    names = [entry.name for entry in found if _is_image(entry)]
+    if names:
+        some = ", ".join(sorted(names)[:LOOSE_SHOWN]) + (", ..." if len(names) > LOOSE_SHOWN else "")
+        reason = f"images in no class folder, not read: {len(names)} ({some})"
+        draft.findings.append(Finding.of("CLF605", "" if where == "." else where, reason, count=len(names)))
 
 
 def _outside(draft: _Draft, folders: list[Path]) -> None:

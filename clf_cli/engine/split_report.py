@@ -29,7 +29,10 @@ def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
         yield finding("split", "no image is in val: there are too few clusters to split")
     empty = sum(f"{FOLD}{number}" not in parts for number in range(1, (folds or 0) + 1))
     if empty:
-        yield finding("split", f"no image validates in {empty} of {folds} folds: there are too few clusters to split")
+        why = (
+            "there are too few clusters" if result.policy.section.stratify else "--stratify shares clusters out evenly"
+        )
+        yield finding("split", f"no image validates in {empty} of {folds} folds: {why}")
     own = set() if result.policy.section.redraw else {"val", "test"} & set(draft.splits)
     if result.policy.test_fraction > 0 and own:
         yield finding("split", "--test-fraction is not used: the data bring their own splits; --redraw draws anew")

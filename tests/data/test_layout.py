@@ -116,7 +116,10 @@ def test_an_empty_class_and_loose_images_are_said(tmp_path):
     (tmp_path / "train" / "nothing").mkdir()
     found = {finding.path: (finding.severity, finding.reason) for finding in read_layout(tmp_path).findings}
     assert found["train/nothing"] == ("warning", "a class folder without images")
-    assert found["train"] == ("warning", "images in no class folder, not read: 1")
+    assert found["train"] == ("warning", "images in no class folder, not read: 1 (loose.jpg)")
+    files(tmp_path, *(f"train/{name}.jpg" for name in "abcd"))
+    (many,) = (finding for finding in read_layout(tmp_path).findings if finding.code == "CLF605")
+    assert (many.count, many.reason.partition(": ")[2]) == (5, "5 (a.jpg, b.jpg, c.jpg, ...)")
 
 
 def test_links_inside_are_followed_once_and_links_out_are_errors(tmp_path):
@@ -175,6 +178,16 @@ def test_nothing_but_other_files_says_what_they_are(tmp_path):
     files(tmp_path, "a/1.npy", "a/2.npy", "b/3.npy")
     with pytest.raises(DataError, match=r"No images in .*: \.npy 3\."):
         read_layout(tmp_path)
+
+
+def test_a_folder_of_files_alone_says_what_they_are(tmp_path):
+    files(tmp_path, "data.npz", "README.md", ".hidden")
+    with pytest.raises(DataError, match=r"No images in .*: \.md 1, \.npz 1\."):
+        read_layout(tmp_path)
+    files(tmp_path, "1.jpg", "2.jpg")
+    with pytest.raises(DataError, match="has 2 images, but in no class folder") as error:
+        read_layout(tmp_path)
+    assert "DIR/<class>/*.jpg" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize("where", ["", "train/", "train/a/", "train/a/deep/"])

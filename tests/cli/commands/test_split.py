@@ -141,7 +141,8 @@ def test_folds_are_a_manifest_each(data, clf):
     assert report["files"] == [file.as_posix() for file in files]
     validated = [path for file in files for path, split in splits_of(file).items() if split == "val"]
     assert sorted(validated) == sorted(splits_of(files[0]))
-    assert "image validates in 80 of 100 folds" in clf("split", data, "--folds", "100").stderr
+    for more, why in (((), "--stratify shares"), (("--stratify",), "there are too few")):
+        assert f"of 100 folds: {why}" in clf("split", data, "--folds", "100", *more).stderr
     draw_texture(data / "cat/new.png", 99)
     assert told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))["moved"] == []
     done = clf("split", data, "--out", "cv.jsonl", "--folds", "2")
