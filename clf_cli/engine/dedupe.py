@@ -35,7 +35,7 @@ class DedupeResult:
 
     kept: tuple[Sample, ...]
     dropped: tuple[Dropped, ...]
-    disputed: tuple[tuple[Sample, ...], ...]  # copies under several labels, which all stay
+    conflicts: tuple[tuple[Sample, ...], ...]  # copies under several labels, which all stay
     near_duplicates: bool
     file: str | None = None  # the manifest that was written
 
@@ -45,7 +45,7 @@ class DedupeResult:
             "near_duplicates": self.near_duplicates,
             "kept": len(self.kept),
             "dropped": [row.to_json() for row in self.dropped],
-            "disputed": [[{"path": row.path, "label": row.label} for row in rows] for rows in self.disputed],
+            "conflicts": [[{"path": row.path, "label": row.label} for row in rows] for rows in self.conflicts],
         }
 
 
@@ -73,7 +73,7 @@ def dedupe(draft: Draft, near_duplicates: bool, threads: int = 1, progress: Prog
     return DedupeResult(
         kept=tuple(row for at, row in enumerate(draft.samples) if at not in gone),
         dropped=tuple(dropped[index] for index in sorted(dropped)),
-        disputed=tuple(
+        conflicts=tuple(
             tuple(ties.samples[index] for index in members) for members in clusters if members not in agreed
         ),
         near_duplicates=near_duplicates,

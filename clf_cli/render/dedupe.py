@@ -31,8 +31,8 @@ def table(result: DedupeResult) -> RenderableType:
 def _lines(result: DedupeResult) -> Iterator[str]:
     what = "copies and near duplicates" if result.near_duplicates else "copies"
     yield f"{counted(len(result.kept), 'row')} kept, {len(result.dropped):,} dropped: {what}"
-    if result.disputed:
-        rows = counted(sum(map(len, result.disputed)), "row")
+    if result.conflicts:
+        rows = counted(sum(map(len, result.conflicts)), "row")
         yield f"Kept, since the labels of copies differ: {rows}; clf clean --drop conflict leaves them out"
     if result.file is None:
         yield "Nothing is written without --out FILE."

@@ -67,7 +67,7 @@ def test_but_no_class_leaves_train():
 def test_copies_under_two_labels_all_stay():
     result = one_of_each((row("a", "1"), "x", 8, 9), (row("b", "2"), "x", 8, 9), (row("c", "1"), "x", 8, 9))
     assert not result.dropped
-    assert [[one.path for one in rows] for rows in result.disputed] == [["a", "b", "c"]]
+    assert [[one.path for one in rows] for rows in result.conflicts] == [["a", "b", "c"]]
 
 
 @pytest.mark.parametrize("content", ["", "empty"])
@@ -97,5 +97,5 @@ def test_the_report_names_every_row():
             "reason": "holds the same bytes as a, which comes first",
         }
     ]
-    assert told["disputed"] == [[{"path": "b", "label": "1"}, {"path": "d", "label": "2"}]]
+    assert told["conflicts"] == [[{"path": "b", "label": "1"}, {"path": "d", "label": "2"}]]
     assert told["kept"] == 3

@@ -16,7 +16,7 @@ def test_each_row_that_goes_with_its_reason():
     assert "--out" not in text
 
 
-def test_no_copy_and_disputed_ones():
+def test_no_copy_and_conflicts():
     text = shown(table(DedupeResult(KEPT, (), (KEPT,), near_duplicates=True)))
     assert "2 rows kept, 0 dropped: copies and near duplicates" in text
     assert "Kept, since the labels of copies differ: 2 rows" in text

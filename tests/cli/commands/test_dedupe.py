@@ -19,11 +19,11 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lines.append({"image": f"{number}.png", "suffix": label, "game": number})
     copy(root / "0.png", root / "again.png")
     near_copy(root / "2.png", root / "small.jpg", side=24)
-    copy(root / "1.png", root / "disputed.png")
+    copy(root / "1.png", root / "conflict.png")
     lines += [
         {"image": "again.png", "suffix": "cat"},
         {"image": "small.jpg", "suffix": "dog"},
-        {"image": "disputed.png", "suffix": "dog"},
+        {"image": "conflict.png", "suffix": "dog"},
         {"image": "3.png", "suffix": "dog"},
     ]
     (root / "all.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
@@ -41,9 +41,9 @@ def test_copies_go_and_keys_stay(data, clf):
         "3.png": "3.png",
     }
     assert "is nearly 2.png, which is larger" in {row["path"]: row["reason"] for row in result["dropped"]}["small.jpg"]
-    assert [[row["path"] for row in rows] for rows in result["disputed"]] == [["1.png", "disputed.png"]]
+    assert [[row["path"] for row in rows] for rows in result["conflicts"]] == [["1.png", "conflict.png"]]
     listing = read_layout(Path("one.jsonl"))
-    assert [row.path for row in listing.samples] == ["0.png", "1.png", "2.png", "3.png", "disputed.png"]
+    assert [row.path for row in listing.samples] == ["0.png", "1.png", "2.png", "3.png", "conflict.png"]
     assert listing.samples[2].metadata == {"game": 2}
     assert {row.label for row in listing.samples} == {"cat", "dog"}
     assert {path.name: path.read_bytes() for path in data.iterdir()} == before
