@@ -55,7 +55,13 @@ CODES: dict[str, Code] = {
             "split is unclear",
             "Keep one source for each split, and say it in all rows or in none.",
         ),
-        Code("CLF207", "litter", "info", "image that no manifest names", "Add it to the manifest, or move it away."),
+        Code(
+            "CLF207",
+            "litter",
+            "info",
+            "image that no manifest names",
+            "Add it to a manifest, or leave it: it is not read.",
+        ),
         Code(
             "CLF208",
             "litter",
