@@ -11,6 +11,7 @@ from clf_cli.data.codes import CODES
 from clf_cli.data.samples import Finding, Listing, Sample, printable
 from clf_cli.errors import UsageError
 from clf_cli.values.labels import shown
+from clf_cli.values.report import FindingJson, finding
 
 ELSEWHERE = ("leak", "duplicate")  # clf split and clf dedupe keep one of the copies
 UNKNOWN_CLASS = "CLF501"
@@ -131,6 +132,15 @@ def clean(
         dropped=tuple(dropped[index] for index in sorted(dropped)),
         unread=tuple(finding for finding in listing.findings if finding.severity == "error"),
     )
+
+
+def warnings_of(result: CleanResult) -> tuple[FindingJson, ...]:
+    """That training would refuse what is left, since it has no two classes."""
+    labels = {row.label for row in result.kept if row.split in (None, "train")}
+    if len(labels) > 1 or not result.kept:
+        return ()
+    what = f'only the class "{shown(labels.pop())}" is' if labels else "no class is"
+    return (finding("classes", f"{what} left in train: training refuses that"),)
 
 
 def _without_train(listing: Listing, dropped: Mapping[int, Cleaned]) -> dict[int, Cleaned]:

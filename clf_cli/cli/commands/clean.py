@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clf_cli.cli.console import progress, publish, say
+from clf_cli.cli.console import progress, publish, say, warn_of
 from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import DataError
@@ -57,6 +57,7 @@ def clean(
         say(f"Wrote {out}")
         report = replace(report, result=replace(result, file=out.as_posix()))
     publish(report, as_json=as_json)
+    warn_of(report.findings)
 
 
 def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Report":
@@ -65,7 +66,7 @@ def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Re
     from clf_cli.data.layout import read_layout
     from clf_cli.data.samples import WHOLE
     from clf_cli.data.scan import scan_threads
-    from clf_cli.engine.clean import chosen_codes, read_places
+    from clf_cli.engine.clean import chosen_codes, read_places, warnings_of
     from clf_cli.engine.clean import clean as without
     from clf_cli.engine.dataset_findings import all_findings
     from clf_cli.engine.dataset_gate import gate_words, in_order
@@ -81,4 +82,5 @@ def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Re
     assert section.root is not None  # named_data refuses None
     dataset = survey_dataset(section.model_copy(update=strict), resolved.settings.compute.seed, threads, progress)
     findings = all_findings(dataset, asked.model_copy(update={"near_duplicates": near}), threads, progress)
-    return Report(without(read_layout(section.root), findings, drop, places), data=dataset.ref(WHOLE))
+    result = without(read_layout(section.root), findings, drop, places)
+    return Report(result, data=dataset.ref(WHOLE), findings=warnings_of(result))

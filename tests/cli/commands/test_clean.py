@@ -108,6 +108,15 @@ def test_mistakes(data, clf, arguments, code, message):
     assert done.stdout == ""
 
 
+def test_one_class_left_is_told(data, clf):
+    for path in (data / "train/dog").glob("*.png"):
+        (data / "train/cat" / f"again-{path.name}").write_bytes(path.read_bytes())
+    done = clf("clean", data, "--json")
+    assert 'nly the class "cat" is left in train' in done.stderr
+    assert [one["category"] for one in json.loads(done.stdout)["findings"]] == ["classes"]
+    assert "left in train" not in clf("clean", data, "--drop", "unreadable").stderr
+
+
 def test_nothing_left_is_no_manifest(tmp_path, clf, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number, label in enumerate("aabb"):
