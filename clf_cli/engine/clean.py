@@ -114,10 +114,10 @@ def clean(
             f"Paths start from the data's folder, as {printable(listing.samples[0].path)} does.",
         )
     named: Mapping[str, list[Finding]] = defaultdict(list)
-    for finding in findings:
-        if finding.code in codes:
-            for where in finding.places:
-                named[where].append(finding)
+    for one in findings:
+        if one.code in codes:
+            for where in one.places:
+                named[where].append(one)
     dropped: dict[int, Cleaned] = {}
     for index, row in enumerate(listing.samples):
         found = list(dict.fromkeys((*named.get(row.path, ()), *named.get(place(row), ()))))
@@ -130,7 +130,7 @@ def clean(
         drop=tuple(drop),
         kept=tuple(row for index, row in enumerate(listing.samples) if index not in dropped),
         dropped=tuple(dropped[index] for index in sorted(dropped)),
-        unread=tuple(finding for finding in listing.findings if finding.severity == "error"),
+        unread=tuple(one for one in listing.findings if one.severity == "error"),
     )
 
 
