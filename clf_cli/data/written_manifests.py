@@ -55,12 +55,12 @@ def folder_of(data: Path) -> Path:
 
 
 def in_data_folder(file: Path, data: Path) -> bool:
-    """Whether `file` lies where nothing is written: in the folder `data`, or in the one that its first line names.
+    """Whether `file` lies where nothing is written: in the folder of `data`, unless that holds the manifest `data` too.
 
-    The folder of a manifest that names no other holds other things too, and is free.
+    Such a folder holds other things than data: the project, say.
     """
-    free = data.is_file() and _first_line(data) is None
-    return not free and file.resolve().is_relative_to(folder_of(data))
+    folder = folder_of(data)
+    return file.resolve().is_relative_to(folder) and not (data.is_file() and data.resolve().is_relative_to(folder))
 
 
 def check_manifest_out(out: Path, data: Path, by: str) -> None:

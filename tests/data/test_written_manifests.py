@@ -133,14 +133,16 @@ def test_halves_of_a_pair_stay_as_they_were(tmp_path, data):
     assert read_layout(tmp_path / "all.jsonl").samples[0].metadata == {"note": "\ud800", "name": "é"}
 
 
-def test_beside_a_manifest_that_names_no_folder_there_is_room(tmp_path, data):
+def test_beside_a_manifest_in_its_own_folder_there_is_room_also_for_the_next(tmp_path, data):
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"image": "data/x.png", "label": "a"}\n')
     check_manifest_out(tmp_path / "all.jsonl", rows, "clf clean")
     write_manifest(tmp_path / "all.jsonl", rows, read_layout(rows).samples, {"by": "clf clean"})
     assert [row.path for row in read_layout(tmp_path / "all.jsonl").samples] == ["data/x.png"]
+    check_manifest_out(tmp_path / "more.jsonl", tmp_path / "all.jsonl", "clf clean")
+    write_manifest(tmp_path / "aside.jsonl", data, ROWS, {"by": "clf clean"})
     with pytest.raises(UsageError, match="nothing is ever written"):
-        check_manifest_out(tmp_path / "more.jsonl", tmp_path / "all.jsonl", "clf clean")
+        check_manifest_out(data / "more.jsonl", tmp_path / "aside.jsonl", "clf clean")
 
 
 def test_a_manifest_whose_data_are_gone_may_be_written_again(tmp_path, data):
