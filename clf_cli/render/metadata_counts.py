@@ -37,7 +37,7 @@ def frequent_text(key: KeyCounts, limit: int = 3) -> str:
     if key.low is not None and key.high is not None and key.distinct > limit:
         return f"{key.low:g} to {key.high:g}"
     if key.distinct > 1 and key.values[0][1] == 1:
-        return f"each once, such as {value_text(key.values[0][0])}"
+        return f"{'' if key.more else 'each once, '}such as {value_text(key.values[0][0])}"
     shown = [f"{value_text(value)} ({count:,})" for value, count in key.values[:limit]]
     return ", ".join([*shown, *(["…"] if key.distinct > limit else [])])
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from clf_cli.data.samples import Finding, Sample
 from clf_cli.engine.crop_loss import crop_loss
 from clf_cli.engine.dataset import USUAL_INPUT, DatasetResult, Spread
-from clf_cli.engine.metadata_counts import metadata_counts
+from clf_cli.engine.metadata_counts import DISTINCT, metadata_counts
 from clf_cli.engine.pixel_statistics import PixelStatistics
 from clf_cli.engine.size_counts import SizeCount
 from clf_cli.render.dataset import CLASSES_SHOWN, header, rows, table
@@ -130,6 +130,12 @@ def test_keys_of_the_rows():
     assert "0 to 6" in lines["at"][2]
     assert '"" (7)' in lines["empty"][2]
     assert "\x1b" not in shown
+
+
+def test_values_that_were_not_told_apart_are_not_said_to_stand_once():
+    rows = [Sample(f"{i}.png", "a", metadata={"id": f"x{i}" if i < DISTINCT else "again"}) for i in range(DISTINCT + 9)]
+    assert "each once" not in text(result(metadata=metadata_counts(rows)))
+    assert "each once" in text(result(metadata=metadata_counts(rows[:DISTINCT])))
 
 
 def test_eighty_columns_hold_a_long_name():
