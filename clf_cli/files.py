@@ -23,8 +23,11 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk.
 
     A reader sees the old file or the new one, never a part. Raises RunError (exit 6) naming the path when the
-    folder cannot be written or the disk is full; the old file is then untouched.
+    folder cannot be written or the disk is full; the old file is then untouched. A stream is written into.
     """
+    if is_stream(path):
+        _write_stream(path, write)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent)
@@ -42,6 +45,27 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise unwritable(path, error) from error
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether it is a device, a pipe or an open file such as /dev/stdout, which no file may take the place of."""
+    try:
+        folder = path.parent.resolve()
+        if path.is_symlink() and (folder == Path("/dev") or folder.is_relative_to("/proc")):
+            return path.exists()
+        return path.exists() and not path.is_file() and not path.is_dir()
+    except OSError:  # a folder that may not be looked into; writing says so
+        return False
+
+
+def _write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK)  # a pipe that none reads is an error
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:

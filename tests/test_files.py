@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import settings as with_options
 from hypothesis import strategies as st
 
+from clf_cli.cli.places import clear_earlier
 from clf_cli.errors import RunError
 from clf_cli.files import (
     TEMP_SUFFIX,
+    is_stream,
     json_text,
     move_into_place,
     sweep_leftovers,
@@ -320,3 +322,36 @@ def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"path": name}
     write_text(tmp_path / "a.txt", f"é {name}")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "é a\\udcff.png"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no FIFOs")
+def test_a_pipe_is_written_into_and_stays(tmp_path):
+    """Whoever may write into /dev would else put a file in the place of /dev/null."""
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    with pytest.raises(RunError, match=r"Cannot write .*pipe\.json"):
+        write_text(pipe, "nobody reads")
+    clear_earlier(pipe, "--junit", b"<", "checks.xml")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert names(tmp_path) == ["pipe.json"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system has no /proc")
+def test_an_open_file_is_continued(tmp_path):
+    with (tmp_path / "out.txt").open("wb", buffering=0) as file:
+        file.write(b"before, ")
+        stream = Path(f"/proc/self/fd/{file.fileno()}")
+        assert is_stream(stream)
+        clear_earlier(stream, "--sarif", b"{", "findings.sarif")
+        write_text(stream, "after")
+    assert (tmp_path / "out.txt").read_text() == "before, after"
+
+
+def test_files_folders_and_links_to_them_are_no_streams(tmp_path, old):
+    (tmp_path / "link").symlink_to(old)
+    (tmp_path / "dangling").symlink_to(tmp_path / "none")
+    assert not any(is_stream(tmp_path / name) for name in (".", "file.bin", "link", "dangling", "none", "file.bin/x"))

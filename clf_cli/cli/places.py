@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from clf_cli.errors import UsageError
-from clf_cli.files import unwritable
+from clf_cli.files import is_stream, unwritable
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.run_dir import RunDir
 
@@ -41,7 +41,7 @@ def clear_earlier(path: Path | None, flag: str, begins: bytes, example: str) -> 
 
     Raises UsageError (exit 2) for a folder and for a file that does not begin so, RunError (exit 6) for one that stays.
     """
-    if path is None:
+    if path is None or is_stream(path):
         return
     if path.is_dir():
         raise UsageError(f"{flag} {path} is a folder.", f"Name a file, such as {flag} {path / example}.")
