@@ -128,7 +128,7 @@ class OnnxCheckResult:
     def _remedy(self) -> str:
         stages = {fault.stage for fault in self.faults}
         if stages and any(one["category"] == "contract" for one in self.findings):  # told by --labels and --preprocess
-            files = dict.fromkeys("--labels" if stage == "label order" else "--preprocess" for stage in stages)
+            files = dict.fromkeys("--labels" if f.stage == "label order" else "--preprocess" for f in self.faults)
             if stages <= _TOLD_BY_A_PERSON:
                 return f"Correct the file of {' and of '.join(files)}, or `clf export` the checkpoint."
         if self.reference is not None and (not stages or "weights" in stages):
