@@ -48,9 +48,12 @@ def balance_findings(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def few_images(dataset: Dataset, least: int | None = None) -> list[Finding]:
-    """Classes with few train images; with fewer than `least`, which is an error."""
+    """Classes with few train images; with fewer than `least`, which is an error, also those that lost all of theirs."""
     findings = []
-    for label, count in _train_counts(dataset).items():
+    counts = _train_counts(dataset)
+    if least is not None:
+        counts |= {row.label: 0 for row in dataset.left_out if row.split == "train" and row.label not in counts}
+    for label, count in counts.items():
         reason = f'class "{shown(label)}" has {count} train image{"" if count == 1 else "s"}'
         if least is not None and count < least:
             findings.append(Finding.of("CLF506", "", f"{reason}, fewer than {least}", severity="error"))

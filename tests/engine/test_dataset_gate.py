@@ -103,6 +103,16 @@ def test_max_imbalance(root, limit, fails):
     assert [item.finding.severity for item in verdict.judged if item.finding.code == "CLF507"] == ["error"] * fails
 
 
+def test_a_class_that_lost_all_its_images_has_fewer_than_any_least_number(root):
+    for path in (root / "train/dog").iterdir():
+        path.write_bytes(b"broken")
+    bird = root / "train/bird/0.png"
+    bird.parent.mkdir()
+    Image.new("RGB", (70, 20)).save(bird)
+    verdict = judged(surveyed(root, on_bad_image="skip"), min_per_class=1)
+    assert [item.finding.reason for item in verdict.of("failed")] == ['class "dog" has 0 train images, fewer than 1']
+
+
 @pytest.mark.parametrize(("least", "classes"), [(4, []), (5, ["dog"]), (13, ["cat", "dog"])])
 def test_min_per_class(root, least, classes):
     verdict = judged(surveyed(root), min_per_class=least)
