@@ -7,14 +7,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from clf_cli.data.metadata import keys_and_values, values_of
+from clf_cli.data.metadata import keys_of, no_such_key, values_of
 from clf_cli.data.samples import Sample, printable
 from clf_cli.errors import UsageError
-from clf_cli.settings.nearest import near_word
 
 PARENT = "parent"
 PATTERN = "path:"
-NAMED = 20
 
 
 def grouped(samples: Sequence[Sample], by: str) -> tuple[Sample, ...]:
@@ -31,7 +29,7 @@ def grouped(samples: Sequence[Sample], by: str) -> tuple[Sample, ...]:
     else:
         groups = [_text(value) for value in values_of(samples, by)]
         if all(group is None for group in groups):
-            raise _no_such_key(samples, by)
+            raise _no_groups(by, keys_of(samples))
     return tuple(replace(row, group=group) for row, group in zip(samples, groups, strict=True))
 
 
@@ -60,16 +58,10 @@ def _text(value: Any) -> str | None:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _no_such_key(samples: Sequence[Sample], by: str) -> UsageError:
-    known = list(dict.fromkeys(key for row in samples for key, _ in keys_and_values(row)))
-    if not known:
-        return UsageError(
-            f"--group-by {printable(by)}: the images have no keys but their label.",
-            "Folders have none: say --group-by parent, or --group-by 'path:REGEX'.",
-        )
-    near = near_word(by, known)
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+def _no_groups(by: str, known: Sequence[str]) -> UsageError:
+    if known:
+        return no_such_key("--group-by", by, known, "; others are parent and path:REGEX")
     return UsageError(
-        f"--group-by {printable(by)}: no image has this key{f'; {near}' if near else '.'}",
-        f"The keys are {', '.join(printable(key) for key in known[:NAMED])}{more}; others are parent and path:REGEX.",
+        f"--group-by {printable(by)}: the images have no keys but their label.",
+        "Folders have none: say --group-by parent, or --group-by 'path:REGEX'.",
     )

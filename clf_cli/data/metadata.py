@@ -1,7 +1,7 @@
 """The other keys of manifest rows, by name: `metadata.camera.id` is a key inside an object inside an object."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,14 @@ def values_of(samples: Iterable[Sample], key: str) -> tuple[Any, ...]:
     return tuple(dict(_leaves(_keys_of(row))).get(key) for row in samples)
 
 
+def keys_of(samples: Iterable[Sample]) -> list[str]:
+    """Every key that a row has, in order of appearance."""
+    return list(dict.fromkeys(key for row in samples for key, _ in keys_and_values(row)))
+
+
 def require_keys(dataset: Dataset, keys: Iterable[str]) -> None:
     """Raises UsageError (exit 2) for a key that no row has, naming those that there are."""
-    known = list(dict.fromkeys(name for row in dataset.samples for name, _ in _leaves(_keys_of(row))))
+    known = keys_of(dataset.samples)
     for key in keys:
         if not known:
             raise UsageError(
@@ -49,13 +54,18 @@ def require_keys(dataset: Dataset, keys: Iterable[str]) -> None:
                 'Slices need a manifest whose rows say more, such as "metadata": {"camera": "a"}; folders have none.',
             )
         if key not in known:
-            inside = [name for name in known if name.startswith(f"{key}.")]
-            near = f"did you mean {inside[0]}?" if inside else near_word(key, known)
-            more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-            raise UsageError(
-                f"--by {key}: no image of {dataset.root} has this key{f'; {near}' if near else '.'}",
-                f"The keys are {', '.join(printable(name) for name in known[:LISTED])}{more}.",
-            )
+            raise no_such_key("--by", key, known)
+
+
+def no_such_key(flag: str, key: str, known: Sequence[str], others: str = "") -> UsageError:
+    """What to say of a key that is none of `known`; `others` is what the flag takes too."""
+    inside = [name for name in known if name.startswith(f"{key}.")]
+    near = f"did you mean {printable(inside[0])}?" if inside else printable(near_word(key, known))
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    return UsageError(
+        f"{flag} {printable(key)}: no image has this key{f'; {near}' if near else '.'}",
+        f"The keys are {', '.join(printable(name) for name in known[:LISTED])}{more}{others}.",
+    )
 
 
 def _filled(row: Sample, listed: deque[Sample]) -> Sample:

@@ -51,7 +51,7 @@ def test_rows_of_splits_csv_get_their_keys_by_path_and_label(tmp_path):
 def test_a_key_that_one_row_has_will_do(tmp_path):
     rows = dataset_of(tmp_path, Sample("1.png", "a"), Sample("2.png", "a", metadata={"m": {"k": None}}))
     require_keys(rows, ["m.k"])
-    with pytest.raises(UsageError, match=r"no image of .* has this key; did you mean m\.k\?$"):
+    with pytest.raises(UsageError, match=r"no image has this key; did you mean m\.k\?$"):
         require_keys(rows, ["m.k", "m"])
 
 

@@ -280,7 +280,7 @@ def test_without_by_nothing_but_the_slices_differs(clf, described):
 def test_an_unknown_key_is_exit_2_and_the_keys_are_listed(clf, described, key, says):
     finished = clf("evaluate", described.root, "--by", "prefix", "--by", key)
     assert finished.code == 2
-    assert f"--by {key}: no image of" in said(finished)
+    assert f"--by {key}: no image has this key" in said(finished)
     assert says in said(finished)
     assert "The keys are prefix" in said(finished)
     assert finished.stdout == ""
