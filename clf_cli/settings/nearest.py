@@ -35,8 +35,10 @@ def near_variable(name: str) -> str:
 
 
 def near_word(word: str, known: Iterable[str]) -> str:
-    """The nearest of a few words, or an empty string."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    """The first of a few words that begins so, else the nearest, or an empty string."""
+    names = list(known)
+    begins = [name for name in names if word and name.lower().startswith(word.lower())]
+    close = begins or difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else ""
 
 

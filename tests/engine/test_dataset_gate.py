@@ -141,7 +141,8 @@ def test_a_crossed_limit_fails_under_any_words_but_none(root):
     ("asked", "message"),
     [
         ({"fail_on": ("leek",)}, 'no such severity, category or code: "leek"; did you mean leak'),
-        ({"warn_on": ("CLF40",)}, "did you mean CLF40"),
+        ({"warn_on": ("CLF4",)}, "did you mean CLF401"),
+        ({"fail_on": ("dup",)}, "did you mean duplicate"),
         ({"warn_on": ("CLF4",)}, "--warn-on"),
         ({"fail_on": ("",)}, "--fail-on"),
         ({"fail_on": ("none", "leak")}, "none stands alone"),
