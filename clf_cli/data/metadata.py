@@ -59,8 +59,7 @@ def require_keys(dataset: Dataset, keys: Iterable[str]) -> None:
 
 def no_such_key(flag: str, key: str, known: Sequence[str], others: str = "") -> UsageError:
     """What to say of a key that is none of `known`; `others` is what the flag takes too."""
-    inside = [name for name in known if name.startswith(f"{key}.")]
-    near = f"did you mean {printable(inside[0])}?" if inside else printable(near_word(key, known))
+    near = printable(near_word(key, known))
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
     return UsageError(
         f"{flag} {printable(key)}: no image has this key{f'; {near}' if near else '.'}",
