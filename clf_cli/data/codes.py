@@ -38,7 +38,7 @@ CODES: dict[str, Code] = {
         Code("CLF102", "unreadable", "error", "file is empty", _SKIP),
         Code("CLF103", "unreadable", "error", "image is cut off or broken", _SKIP),
         Code("CLF104", "unreadable", "error", "not an image of a known format", _SKIP),
-        Code("CLF105", "unreadable", "error", "file cannot be read", _SKIP),
+        Code("CLF105", "unreadable", "error", "file cannot be read", "Check its permissions, or --on-bad-image skip."),
         Code("CLF106", "unreadable", "error", "image is too large", _SKIP),
         Code("CLF107", "unreadable", "error", "folder cannot be read", "Check its permissions."),
         Code("CLF108", "unreadable", "error", "pixels have no fixed range", "Save it with 8 or 16 bits a channel."),

@@ -181,6 +181,19 @@ def not_searched(section: InspectSection, model: bool = False) -> dict[str, str]
     return near if model else {**near, "CLF901": "no --model is named"}
 
 
+def require_searched(gate: Gate, not_searched: Mapping[str, str]) -> None:
+    """Raises UsageError (exit 2) for a word of --fail-on that nothing can answer: such a gate would always pass."""
+    for word in in_order(gate.fail_on):
+        codes = [code for code, kind in CODES.items() if word in (code, kind.category)]
+        if codes and all(code in not_searched for code in codes):
+            raise UsageError(
+                f"--fail-on {word} would always pass: it is not looked for ({not_searched[codes[0]]}).",
+                "Name a run, checkpoint or .onnx file with --model, or leave the word away."
+                if codes == ["CLF901"]
+                else "Leave --no-near-duplicates away, or the word.",
+            )
+
+
 def with_limits(dataset: Dataset, findings: Sequence[Finding], gate: Gate) -> tuple[Finding, ...]:
     """What is told of the sizes of classes, with the limits of the gate: those that are crossed are errors."""
     others = [finding for finding in findings if finding.code not in LIMITS]

@@ -13,7 +13,7 @@ from clf_cli.data.dataset import Dataset, load_dataset, survey_dataset
 from clf_cli.data.samples import Finding, refused
 from clf_cli.engine.dataset_baseline import Entry, write_baseline
 from clf_cli.engine.dataset_findings import all_findings
-from clf_cli.engine.dataset_gate import Verdict, judge, not_searched, open_gate
+from clf_cli.engine.dataset_gate import Verdict, judge, not_searched, open_gate, require_searched
 from clf_cli.errors import CheckFailedError, DataError, UsageError
 from clf_cli.settings.data_sections import GateSection, InspectSection
 from clf_cli.settings.sections import DataSection
@@ -231,6 +231,19 @@ def test_a_gate_that_waits_for_what_is_not_looked_for_says_so(root, words, codes
     for asked in ({"fail_on": words}, {"warn_on": words}):
         notes = judged(surveyed(root), **asked).notes()
         assert [note.split()[3] for note in notes if note.startswith("Not looked for")] == codes
+
+
+@pytest.mark.parametrize(
+    ("word", "step"), [("CLF402", "--no-near-duplicates"), ("suspect", "--model"), ("CLF901", "--model")]
+)
+def test_a_gate_that_could_only_pass_is_refused(word, step):
+    skipped = not_searched(InspectSection(near_duplicates=False))
+    with pytest.raises(UsageError, match="always pass") as error:
+        require_searched(open_gate(GateSection(fail_on=(word,))), skipped)
+    assert step in str(error.value.hint)
+    for passing in ("leak", "error", "none"):  # the same image in two splits is looked for
+        require_searched(open_gate(GateSection(fail_on=(passing,))), skipped)
+    require_searched(open_gate(GateSection(warn_on=(word,))), skipped)
 
 
 def test_a_baseline_that_is_not_there_or_not_wanted(tmp_path):

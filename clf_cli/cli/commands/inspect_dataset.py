@@ -31,7 +31,7 @@ def inspect_dataset(
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.scan import scan_threads
     from clf_cli.engine.dataset import dataset_report, gated
-    from clf_cli.engine.dataset_gate import open_gate
+    from clf_cli.engine.dataset_gate import not_searched, open_gate, require_searched
 
     compute, asked = resolved.settings.compute, resolved.settings.inspect
     section = named_data(resolved, data, "inspect-dataset")
@@ -41,6 +41,7 @@ def inspect_dataset(
     more = DatasetFiles(out, html)
     more.check(section.root)
     gate = open_gate(resolved.settings.gate, update_baseline)
+    require_searched(gate, not_searched(asked, model=bool(model)))
     outside_data(section.root, baseline=gate.baseline if gate.update else None)
     judges = open_judges(resolved, model or ())
     dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)

@@ -94,7 +94,10 @@ def test_the_table_the_finding_and_the_gate(clf, planted, tiny_run):
 
 
 def test_without_a_model(clf, planted):
-    done = clf("inspect-dataset", planted, "--fail-on", "CLF901", "--json")
+    refused = clf("inspect-dataset", planted, "--fail-on", "CLF901")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert "--model" in refused.stderr
+    done = clf("inspect-dataset", planted, "--warn-on", "CLF901", "--json")
     report = report_of(done)
     assert report["result"]["suspects"] is None
     assert "CLF901" in report["result"]["gate"]["not_searched"]
