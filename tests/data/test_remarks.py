@@ -15,6 +15,6 @@ def test_no_flag_opens_a_folder_or_a_manifest(code):
 
 
 def test_each_kind_has_its_hint_once():
-    codes = ("CLF107", "CLF103", "CLF105", "CLF301")
+    codes = ("CLF107", "CLF103", "CLF104", "CLF301")
     hint = hint_for(Finding.of(code, "a", "b") for code in codes)
     assert [hint.count(word) for word in ("permissions", "--on-bad-image skip", "--on-label-conflict")] == [1, 1, 1]
