@@ -61,6 +61,6 @@ class SplitSection(Section):
 class CleanSection(Section):
     title: ClassVar[str] = "Clean"
 
-    drop: Words = Field(
+    drop: Annotated[Words, Flag(metavar="WORDS")] = Field(
         ("error",), description="Leave out the rows of findings of these severities, categories or codes."
     )
