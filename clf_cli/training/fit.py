@@ -1,22 +1,14 @@
 """The training loop: network, loaders, callbacks and Lightning's trainer put together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import lightning.pytorch as L
-import numpy as np
-import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
 from clf_cli.engine.history import lower_is_better
-from clf_cli.errors import RunError
 from clf_cli.models.build import build_network, init_from, initial_network
-from clf_cli.models.checkpoint import CheckpointFacts, clf_payload, read_checkpoint
-from clf_cli.settings.resolved import ONE_START
-from clf_cli.settings.root import Settings
-from clf_cli.training.callbacks.checkpoints import Checkpoints
+from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.training.callbacks.confusion import ConfusionCallback
 from clf_cli.training.callbacks.freeze import FreezeBody
 from clf_cli.training.callbacks.history import HistoryCallback
@@ -28,21 +20,19 @@ from clf_cli.training.callbacks.step_seed import StepSeed
 from clf_cli.training.callbacks.stop import StopCallback
 from clf_cli.training.callbacks.timing import TimingCallback
 from clf_cli.training.callbacks.tracking import TrackingCallback
-from clf_cli.training.checkpoint_io import AtomicCheckpointIO
 from clf_cli.training.ema import Ema
 from clf_cli.training.feed import Feed
+from clf_cli.training.keeping import keeper, publication_of
+from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.schedule import StepPlan, lr_factor, plan_steps
-from clf_cli.training.scores import Row, Scoreboard
+from clf_cli.training.scores import Scoreboard
 from clf_cli.training.start import Start
 from clf_cli.training.trackers.group import Trackers
+from clf_cli.training.trainer import build_trainer
 from clf_cli.training.watcher import Watcher
-from clf_cli.values.contract import Score
-from clf_cli.values.report import ModelRef, Weights
-
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 @dataclass(frozen=True)
@@ -55,15 +45,6 @@ class Fitted:
     timing: TimingCallback
     trackers: Trackers
     stopped_early: bool
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How little of a run a rehearsal does: batches of train and val per epoch, and epochs."""
-
-    train_batches: int
-    val_batches: int
-    epochs: int
 
 
 def starting_network(start: Start) -> tuple[nn.Module, str]:
@@ -157,20 +138,6 @@ def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:
     )
 
 
-def publication_of(start: Start) -> Publication:
-    """How the run's reports name their model and data; a run that is never validated has no best checkpoint."""
-    weights = scored_weights(start)
-    validates = start.settings.train.val and bool(start.dataset.split("val"))
-    file = start.run.best if validates else start.run.last
-    model = ModelRef(start.run.relative(file), start.settings.model.arch, weights, start.record.run_id)
-    return Publication(start.run, model, start.dataset.root.as_posix(), start.record.data_fingerprint, validates)
-
-
-def scored_weights(start: Start) -> Weights:
-    """The weights that validate: the moving average, where it is on."""
-    return "ema" if start.settings.ema.enabled else "live"
-
-
 def averaging(start: Start) -> list[L.Callback]:
     return [Ema(start.settings.ema)] if start.settings.ema.enabled else []
 
@@ -199,95 +166,3 @@ def concerns(
     if switches.history:
         chosen.append(HistoryCallback(scores, publication, pictures, start.settings.train.monitor))
     return chosen
-
-
-def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints:
-    """The callback that writes checkpoints, with the facts that travel in them."""
-    section = start.settings.train
-
-    def payload(epoch: int, row: Row | None) -> dict[str, Any]:
-        return clf_payload(
-            CheckpointFacts(
-                arch=start.settings.model.arch,
-                labels=start.dataset.labels,
-                preprocess=start.preprocess,
-                settings=stored_settings(start.settings),
-                score=score_of(row, section.monitor, scored_weights(start)),
-                scored_weights=scored_weights(start),
-                epoch=epoch,
-                run_id=start.record.run_id,
-                data_fingerprint=start.record.data_fingerprint,
-            )
-        )
-
-    keeper = Checkpoints(
-        start.run, scores, payload, section.monitor, section.checkpoint_every, start.settings.optim.accumulate
-    )
-    return keeper.scored_by(*averages)
-
-
-def stored_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as plain data, without those that only say where a run began."""
-    plain = settings.model_dump(mode="json")
-    for path in ONE_START:
-        section, _, key = path.partition(".")
-        plain[section][key] = None
-    return plain
-
-
-def score_of(row: Row | None, monitor: str, weights: Weights) -> Score | None:
-    """What the weights scored, or None where they were not validated."""
-    if row is None or np.isnan(row["val/loss"]):
-        return None
-    return Score(monitor, "val", row[monitor], weights)
-
-
-def build_trainer(start: Start, callbacks: list[L.Callback], limits: Limits | None = None) -> L.Trainer:
-    """Lightning's trainer: one device, no sanity check, our own checkpoints, samplers, trackers and bar."""
-    section = start.settings.compute
-    kind, _, index = start.compute.device.partition(":")
-    optim = start.settings.optim
-    return L.Trainer(
-        accelerator="gpu" if kind == "cuda" else kind,
-        devices=[int(index)] if index else 1,
-        precision=PRECISIONS[start.compute.precision],  # type: ignore[arg-type]  # a Literal of every spelling
-        max_epochs=optim.epochs if limits is None else limits.epochs,
-        limit_train_batches=None if limits is None else limits.train_batches,
-        limit_val_batches=None if limits is None else limits.val_batches,
-        accumulate_grad_batches=optim.accumulate,
-        gradient_clip_val=optim.clip_grad or None,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO(start.run)],
-        logger=False,
-        enable_checkpointing=start.settings.callbacks.checkpoints and limits is None,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        use_distributed_sampler=False,
-        deterministic=section.deterministic,
-        benchmark=kind == "cuda" and not section.deterministic,
-        default_root_dir=start.run.root,
-    )
-
-
-def told_memory(train: Callable[[], object], device: str, batch_size: int) -> None:
-    """Runs `train`; running out of memory becomes a RunError (exit 6) that names the flag to lower, and so does a batch
-    too small for batch normalisation."""
-    message = f"Out of memory on {device} at batch size {batch_size}."
-    hint = "Lower --batch-size (--accumulate keeps the effective one), --image-size or --workers."
-    try:
-        train()
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunError(message, hint) from error
-    except RuntimeError as error:  # what torch's CPU allocator raises
-        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
-            raise
-        raise RunError(message, hint) from error
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise RunError(
-            f"This network's batch normalisation cannot learn from {batch_size} image at a time.",
-            "Raise --batch-size or --image-size.",
-        ) from error

@@ -13,9 +13,10 @@ from torch import nn
 from clf_cli.errors import InterruptedRunError
 from clf_cli.training.callbacks.timing import peak_memory_mb
 from clf_cli.training.feed import Feed
-from clf_cli.training.fit import Limits, build_trainer, run_trainer, scoreboard, step_callbacks
+from clf_cli.training.fit import run_trainer, scoreboard, step_callbacks
 from clf_cli.training.plan import Tried
 from clf_cli.training.start import Start
+from clf_cli.training.trainer import Limits, build_trainer
 from clf_cli.values.predictions import EVAL_BATCH
 
 STEPS = 2

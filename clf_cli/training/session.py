@@ -21,7 +21,8 @@ from clf_cli.models.compute import apply
 from clf_cli.render.text import scaled
 from clf_cli.training.feed import build_feed
 from clf_cli.training.finish import finish
-from clf_cli.training.fit import fit, publication_of, scored_weights, starting_network
+from clf_cli.training.fit import fit, starting_network
+from clf_cli.training.keeping import publication_of, scored_weights
 from clf_cli.training.record import write_ended, write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.start import Start
