@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from clf_cli.training.fit import Limits
 from clf_cli.training.rehearsal import limits_of
+from clf_cli.training.trainer import Limits
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, train_arguments
 

@@ -12,7 +12,7 @@ import torch
 
 from clf_cli.errors import RunError
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.training.fit import told_memory
+from clf_cli.training.memory import told_memory
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, draw_discs, train_arguments
 

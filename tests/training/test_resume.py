@@ -4,9 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -14,6 +12,7 @@ import torch
 from clf_cli.__main__ import main
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.values.run_dir import RunDir
+from tests.end_states import differences, end_state
 from tests.running import Clf, train_arguments
 
 EPOCHS = 4
@@ -29,30 +28,6 @@ def whole_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     out = tmp_path_factory.mktemp("whole")
     assert main(train_arguments(tiny_dataset, out, "run", *MORE, "--checkpoint-every", "3")) == 0
     return RunDir(out / "run")
-
-
-def end_state(run: RunDir) -> dict[str, Any]:
-    """Everything that the last epoch left: weights, average, optimiser, scheduler, counters, scores."""
-    checkpoint: dict[str, Any] = torch.load(run.last, weights_only=True)
-    for name in ("callbacks", "clf"):  # paths and ids
-        checkpoint.pop(name)
-    checkpoint["metrics"] = run.metrics.read_text()
-    return checkpoint
-
-
-def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
-    """Paths of the values that are not equal to the last bit."""
-    if isinstance(one, torch.Tensor):
-        if not (one.dtype == other.dtype and torch.equal(one, other)):
-            yield path
-    elif isinstance(one, dict):
-        for key in one.keys() | other.keys():
-            yield from differences(one.get(key), other.get(key), f"{path}/{key}")
-    elif isinstance(one, (list, tuple)):
-        for index, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            yield from differences(mine, theirs, f"{path}/{index}")
-    elif one != other:
-        yield path
 
 
 def test_weights_in_mid_epoch_have_no_score(whole_run: RunDir) -> None:
