@@ -27,6 +27,8 @@ def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
     parts = result.counts()
     if folds is None and result.policy.val_fraction > 0 and "val" not in parts:
         yield finding("split", "no image is in val: there are too few clusters to split")
+    if bare := _without_val(result):
+        yield finding("balance", f"drawn by chance, no image is in val of {named(bare)}: --stratify shares them out")
     empty = sum(f"{FOLD}{number}" not in parts for number in range(1, (folds or 0) + 1))
     if empty:
         why = (
@@ -36,3 +38,13 @@ def _findings(result: SplitResult, draft: Draft) -> Iterator[FindingJson]:
     own = set() if result.policy.section.redraw else {"val", "test"} & set(draft.splits)
     if result.policy.test_fraction > 0 and own:
         yield finding("split", "--test-fraction is not used: the data bring their own splits; --redraw draws anew")
+
+
+def _without_val(result: SplitResult) -> list[str]:
+    """Classes of which a drawn val has nothing, though its share of them is half an image or more."""
+    policy, counts = result.policy, result.counts()
+    drawn = policy.section.redraw or not any(sample.split == "val" for sample in result.samples)
+    if policy.section.stratify or policy.section.folds is not None or not drawn or "val" not in counts:
+        return []
+    bare = [label for label in result.labels if not counts["val"][label] and label not in result.kept_in_train]
+    return [label for label in bare if counts["train"][label] * policy.val_fraction >= 0.5]
