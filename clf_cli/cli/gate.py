@@ -1,6 +1,7 @@
 """The gate of a data set on the command line: its files, what it says, and its exit code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,9 @@ import typer
 from clf_cli.cli.console import is_verbose, publish, say, warn
 from clf_cli.cli.junit import clear_junit, write_junit
 from clf_cli.cli.places import clear_earlier
+from clf_cli.data.samples import Finding, RefusedDataError
 from clf_cli.data.written_manifests import folder_of, in_data_folder
-from clf_cli.errors import RunError, UsageError
+from clf_cli.errors import ClfError, DataError, ModelError, RunError, UsageError
 from clf_cli.files import write_text
 
 if TYPE_CHECKING:  # they import numpy, which --help does without
@@ -49,6 +51,31 @@ class GateFiles:
         outside_data(self.data, junit=self.junit, sarif=self.sarif)
         clear_junit(self.junit)
         clear_earlier(self.sarif, "--sarif", b"{", "findings.sarif")
+
+    @contextmanager
+    def saying_failure(self) -> Iterator[None]:
+        """Writes them where the data or a model cannot be used too: CI shows the reason, and no earlier answer."""
+        try:
+            yield
+        except (DataError, ModelError) as error:
+            try:
+                self._write_failure(error)
+            except RunError as unwritten:  # the first error is the one to act on
+                warn(unwritten.message)
+            raise
+
+    def _write_failure(self, error: ClfError) -> None:
+        from clf_cli.render.dataset_findings import cases_of_failure
+        from clf_cli.render.junit import junit_xml
+        from clf_cli.render.sarif import sarif_of_failure
+
+        root, findings = folder_of(self.data), tuple[Finding, ...]()
+        if isinstance(error, RefusedDataError):
+            root, findings = error.root, error.findings
+        if self.junit is not None:
+            write_text(self.junit, junit_xml("dataset", "dataset", cases_of_failure(findings, error)))
+        if self.sarif is not None:
+            write_text(self.sarif, sarif_of_failure(root, findings, Path.cwd(), error))
 
 
 def outside_data(data: Path, **files: Path | None) -> None:

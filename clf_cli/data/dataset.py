@@ -10,7 +10,7 @@ from clf_cli.data.draft import Draft
 from clf_cli.data.layout import read_layout
 from clf_cli.data.remarks import hint_for, listed
 from clf_cli.data.run_splits import read_splits, write_rows
-from clf_cli.data.samples import WHOLE, Finding, Listing, Sample, refused
+from clf_cli.data.samples import WHOLE, Finding, Listing, RefusedDataError, Sample, refused
 from clf_cli.data.scan import FileFacts, Scan, scan_files
 from clf_cli.data.written_manifests import folder_of
 from clf_cli.errors import DataError, ModelError, UsageError
@@ -179,10 +179,10 @@ def _scan(listing: Listing, section: DataSection, workers: int, progress: Progre
 
 
 def refuse(root: Path, findings: Sequence[Finding]) -> None:
-    """Raises DataError (exit 3) that lists the errors among `findings`."""
+    """Raises RefusedDataError (exit 3) that lists the errors among `findings`."""
     errors = refused(findings)
     if errors:
-        raise DataError(listed(root, errors), hint_for(errors))
+        raise RefusedDataError(root, errors, listed(root, errors), hint_for(errors))
 
 
 def _named(section: DataSection) -> Path:

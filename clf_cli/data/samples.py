@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clf_cli.data.codes import CODES, Category, Severity
+from clf_cli.errors import DataError
 
 SPLITS = ("train", "val", "test")
 ALIASES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -90,6 +91,15 @@ class Listing:
     splits: tuple[str, ...]  # that the data bring, in the order of SPLITS; empty when they bring none
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class RefusedDataError(DataError):
+    """Findings stop what was asked for; `root` is the folder that their places start from."""
+
+    def __init__(self, root: Path, findings: tuple[Finding, ...], message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.root = root
+        self.findings = findings
 
 
 def refused(findings: Iterable[Finding]) -> tuple[Finding, ...]:

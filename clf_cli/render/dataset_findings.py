@@ -11,6 +11,7 @@ from rich.text import Text
 from clf_cli.data.codes import CODES, SEVERITIES, Severity
 from clf_cli.data.samples import Finding, printable
 from clf_cli.engine.dataset_gate import Judged, Outcome, Verdict
+from clf_cli.errors import ClfError
 from clf_cli.render.junit import Case
 from clf_cli.render.text import shorten
 
@@ -104,6 +105,16 @@ def cases(verdict: Verdict) -> tuple[Case, ...]:
     for item in verdict.of("failed"):
         failed.setdefault(item.finding.code, []).append(item.new)
     return tuple(_case(code, failed.get(code, []), verdict.not_searched.get(code)) for code in CODES)
+
+
+def cases_of_failure(findings: Iterable[Finding], error: ClfError) -> tuple[Case, ...]:
+    """Those of an inspection that came to no verdict: the error, and a case for each code that was found until then."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.code, []).append(finding)
+    first, *more = (line for text in (error.message, error.hint) if text for line in text.splitlines())
+    stopped = Case("the data can be judged", (first,), tuple(more))
+    return (stopped, *(_case(code, groups[code], None) for code in sorted(groups)))
 
 
 def _case(code: str, findings: Sequence[Finding], skipped: str | None) -> Case:

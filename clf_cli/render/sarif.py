@@ -1,14 +1,16 @@
 """Findings as SARIF 2.1.0, which code hosts and editors show at the files that they are about."""
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from clf_cli import __version__
 from clf_cli.data.codes import CODES, SEVERITIES, Severity
-from clf_cli.data.samples import manifest_line, printable
+from clf_cli.data.samples import Finding, manifest_line, printable
 from clf_cli.engine.dataset_gate import Judged, Verdict
+from clf_cli.errors import ClfError
 from clf_cli.files import json_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -21,23 +23,37 @@ _INDEX = {code: index for index, code in enumerate(CODES)}
 
 def sarif_json(verdict: Verdict, folder: Path) -> str:
     """One run; the URIs of data below `folder`, where a repository's root is, start there. Worst results first."""
-    places = _Places(verdict.root, folder)
-    ranked = sorted(verdict.judged, key=_rank)
-    hidden = len(ranked) - MOST
+    hidden = len(verdict.judged) - MOST
     said = [f"{hidden:,} more findings are left out: clf inspect-dataset --json has all."] if hidden > 0 else []
+    invocation = {"executionSuccessful": True, "toolExecutionNotifications": [_notification("note", t) for t in said]}
+    return _log(verdict.root, verdict.judged, folder, invocation)
+
+
+def sarif_of_failure(root: Path, findings: Iterable[Finding], folder: Path, error: ClfError) -> str:
+    """The run of an inspection that came to no verdict: the error, and what had been found until then."""
+    text = "\n".join(part for part in (error.message, error.hint) if part)
+    invocation = {
+        "executionSuccessful": False,
+        "exitCode": error.exit_code,
+        "toolExecutionNotifications": [_notification("error", text)],
+    }
+    return _log(root, [Judged(finding, "failed") for finding in findings], folder, invocation)
+
+
+def _log(root: Path, judged: Sequence[Judged], folder: Path, invocation: Mapping[str, Any]) -> str:
+    places = _Places(root, folder)
     run = {
         "tool": {"driver": _driver()},
-        "invocations": [
-            {
-                "executionSuccessful": True,
-                "toolExecutionNotifications": [{"level": "note", "message": {"text": text}} for text in said],
-            }
-        ],
+        "invocations": [invocation],
         "originalUriBaseIds": places.bases(),
         "columnKind": "unicodeCodePoints",
-        "results": [_result(item, places) for item in ranked[:MOST]],
+        "results": [_result(item, places) for item in sorted(judged, key=_rank)[:MOST]],
     }
     return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+
+
+def _notification(level: str, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": _plain(text)}}
 
 
 class _Places:
@@ -88,7 +104,7 @@ def _result(item: Judged, places: _Places) -> dict[str, Any]:
         "ruleId": finding.code,
         "ruleIndex": _INDEX[finding.code],
         "level": LEVELS[finding.severity],
-        "message": {"text": printable(f"{finding.reason}. {finding.fix}").replace("](", "] (")},  # no link: 3.11.6
+        "message": {"text": _plain(f"{finding.reason}. {finding.fix}")},
         "locations": [places.location(finding.path)],
     }
     if finding.others:
@@ -99,6 +115,11 @@ def _result(item: Judged, places: _Places) -> dict[str, Any]:
     if item.outcome:
         result["properties"] = {"gate": item.outcome}
     return result
+
+
+def _plain(text: str) -> str:
+    """Without the links that a message may hold (3.11.6), nor characters that cannot be seen."""
+    return "\n".join(map(printable, text.split("\n"))).replace("](", "] (")
 
 
 def _rank(item: Judged) -> tuple[bool, int, str]:

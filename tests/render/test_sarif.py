@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urljoin, urlparse
 
 import pytest
@@ -9,44 +10,96 @@ import pytest
 from clf_cli.data.codes import CODES
 from clf_cli.data.samples import Finding
 from clf_cli.engine.dataset_gate import Gate, Judged, Verdict
+from clf_cli.errors import DataError
 from clf_cli.render import sarif
-from clf_cli.render.sarif import sarif_json
+from clf_cli.render.sarif import sarif_json, sarif_of_failure
 
-# (required, allowed) properties of each object that we write, from the schema of the standard
-SHAPES = {
-    "log": ({"version", "runs"}, {"$schema"}),
-    "run": ({"tool"}, {"invocations", "originalUriBaseIds", "columnKind", "results"}),
-    "driver": ({"name"}, {"semanticVersion", "rules"}),
-    "rule": ({"id"}, {"shortDescription", "fullDescription", "help", "defaultConfiguration", "properties"}),
+# Of each object that we write: its required properties, and those we use with what they hold, as the schema of the
+# standard has them (sarif-schema-2.1.0.json, which allows no others). A tuple is an enumeration, a list an array, a
+# dict an object with any keys.
+SHAPES: dict[str, tuple[set[str], dict[str, Any]]] = {
+    "log": ({"version", "runs"}, {"$schema": str, "version": ("2.1.0",), "runs": ["run"]}),
+    "run": (
+        {"tool"},
+        {
+            "tool": "tool",
+            "invocations": ["invocation"],
+            "originalUriBaseIds": {"": "artifactLocation"},
+            "columnKind": ("utf16CodeUnits", "unicodeCodePoints"),
+            "results": ["result"],
+        },
+    ),
+    "tool": ({"driver"}, {"driver": "toolComponent"}),
+    "toolComponent": ({"name"}, {"name": str, "semanticVersion": str, "rules": ["reportingDescriptor"]}),
+    "reportingDescriptor": (
+        {"id"},
+        {
+            "id": str,
+            "shortDescription": "message",
+            "fullDescription": "message",
+            "help": "message",
+            "defaultConfiguration": "reportingConfiguration",
+            "properties": "propertyBag",
+        },
+    ),
+    "reportingConfiguration": (set(), {"level": ("none", "note", "warning", "error")}),
+    "propertyBag": (set(), {"tags": [str], "gate": str}),
+    "invocation": (
+        {"executionSuccessful"},
+        {"executionSuccessful": bool, "exitCode": int, "toolExecutionNotifications": ["notification"]},
+    ),
+    "notification": ({"message"}, {"message": "message", "level": ("none", "note", "warning", "error")}),
+    "message": ({"text"}, {"text": str}),
     "result": (
         {"message"},
-        {"ruleId", "ruleIndex", "level", "locations", "relatedLocations", "suppressions", "properties"},
+        {
+            "ruleId": str,
+            "ruleIndex": int,
+            "level": ("none", "note", "warning", "error"),
+            "message": "message",
+            "locations": ["location"],
+            "relatedLocations": ["location"],
+            "suppressions": ["suppression"],
+            "properties": "propertyBag",
+        },
     ),
-    "physical": ({"artifactLocation"}, {"region"}),
+    "location": (set(), {"physicalLocation": "physicalLocation"}),
+    "physicalLocation": ({"artifactLocation"}, {"artifactLocation": "artifactLocation", "region": "region"}),
+    "artifactLocation": (set(), {"uri": str, "uriBaseId": str}),
+    "region": (set(), {"startLine": int}),
+    "suppression": ({"kind"}, {"kind": ("inSource", "external"), "justification": str}),
 }
+
+
+def check(shape: Any, found: Any) -> None:
+    """`found` is what the schema says; raises AssertionError naming the first that is not."""
+    if isinstance(shape, list):
+        assert isinstance(found, list)
+        assert len({json.dumps(item, sort_keys=True) for item in found}) == len(found)  # uniqueItems
+        for item in found:
+            check(shape[0], item)
+    elif isinstance(shape, dict):
+        for item in found.values():
+            check(shape[""], item)
+    elif isinstance(shape, tuple):
+        assert found in shape
+    elif isinstance(shape, type):
+        assert type(found) is shape
+    else:
+        required, allowed = SHAPES[shape]
+        assert required <= found.keys() <= allowed.keys(), shape
+        for name, item in found.items():
+            check(allowed[name], item)
+        assert found.get("startLine", 1) >= 1
+        assert found.get("ruleIndex", 0) >= 0
 
 
 def log_of(*judged: Judged, root: Path = Path("/repo/data"), folder: Path = Path("/repo")) -> dict:
     gate = Gate(frozenset({"error"}), frozenset())
     log = json.loads(sarif_json(Verdict(root, judged, gate, frozenset(), (), {}), folder))
     check("log", log)
-    assert log["version"] == "2.1.0"
     (run,) = log["runs"]
-    check("run", run)
-    check("driver", run["tool"]["driver"])
-    for rule in run["tool"]["driver"]["rules"]:
-        check("rule", rule)
-    for result in run["results"]:
-        check("result", result)
-        assert result["level"] in ("error", "warning", "note")
-        for location in (*result["locations"], *result.get("relatedLocations", [])):
-            check("physical", location["physicalLocation"])
     return run
-
-
-def check(shape: str, found: dict) -> None:
-    required, allowed = SHAPES[shape]
-    assert required <= found.keys() <= required | allowed
 
 
 def path_of(run: dict, location: dict) -> str:
@@ -120,3 +173,16 @@ def test_a_class_name_is_no_link():
     """Readers of SARIF make a link of `[text](destination)` in a message."""
     (result,) = log_of(Judged(Finding.of("CLF505", "", 'class "[look](https://x.example)"'), None))["results"]
     assert "](" not in result["message"]["text"]
+
+
+def test_a_failure_is_a_run_that_did_not_succeed():
+    error = DataError("/repo/data cannot be used:\n  a.jpg: [x](y)\x1b", "Look.")
+    found = [Finding.of("CLF104", "a.jpg", "no image"), Finding.of("CLF201", "all.jsonl:3", "not JSON")]
+    log = json.loads(sarif_of_failure(Path("/repo/data"), found, Path("/repo"), error))
+    check("log", log)
+    (run,) = log["runs"]
+    (invocation,) = run["invocations"]
+    assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 3)
+    (note,) = invocation["toolExecutionNotifications"]
+    assert note["message"]["text"] == "/repo/data cannot be used:\n  a.jpg: [x] (y)\\x1b\nLook."
+    assert [result["ruleId"] for result in run["results"]] == ["CLF104", "CLF201"]

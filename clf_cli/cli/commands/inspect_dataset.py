@@ -43,11 +43,12 @@ def inspect_dataset(
     gate = open_gate(resolved.settings.gate, update_baseline)
     require_searched(gate, not_searched(asked, model=bool(model)))
     outside_data(section.root, baseline=gate.baseline if gate.update else None)
-    judges = open_judges(resolved, model or ())
-    dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)
-    for note in dataset.notes:
-        say(note)
-    suspects = suspects_among(resolved, dataset, judges)
-    preprocess = input_for(resolved, judges)
-    report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess, suspects)
+    with files.saying_failure():
+        judges = open_judges(resolved, model or ())
+        dataset = survey_dataset(section, compute.seed, scan_threads(compute.workers), progress)
+        for note in dataset.notes:
+            say(note)
+        suspects = suspects_among(resolved, dataset, judges)
+        preprocess = input_for(resolved, judges)
+        report = dataset_report(dataset, asked, scan_threads(compute.workers), progress, preprocess, suspects)
     answer(*gated(report, dataset, gate, asked), as_json, files, lambda report: more.write(report, dataset))

@@ -105,6 +105,36 @@ def test_files_for_ci_are_written_whether_or_not_it_passes(clf, data, tmp_path):
         assert leak["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "data/train/dog/0.png"
 
 
+@pytest.mark.parametrize("broken", ["gone", "empty", "unreadable"])
+def test_files_for_ci_say_why_there_is_no_verdict(clf, data, tmp_path, broken):
+    """Exit 3: nothing could be judged. The places of files that cannot be read stand in them."""
+    there = tmp_path / broken
+    if broken != "gone":
+        (there / "cat").mkdir(parents=True)
+    if broken == "unreadable":
+        for name in ("a.png", "b.png"):
+            (there / "cat" / name).write_bytes(b"no image")
+    done = inspect(clf, there, "--junit", "x.xml", "--sarif", "x.sarif")
+    assert done.code == 3
+    (suite,) = ET.parse("x.xml").getroot()
+    first, *others = suite.findall("testcase/failure")
+    assert first.get("message").rstrip(":") in done.stderr
+    (run,) = json.loads(Path("x.sarif").read_text())["runs"]
+    (invocation,) = run["invocations"]
+    assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 3)
+    (note,) = invocation["toolExecutionNotifications"]
+    assert (note["level"], note["message"]["text"] in done.stderr.removeprefix("Error: ")) == ("error", True)
+    places = [r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]]
+    assert places == (["unreadable/cat/a.png", "unreadable/cat/b.png"] if broken == "unreadable" else [])
+    assert len(others) == (broken == "unreadable")
+
+
+def test_a_file_for_ci_that_cannot_be_written_hides_no_error(clf, data, tmp_path):
+    done = inspect(clf, tmp_path / "gone", "--sarif", tmp_path / "none/x/../y.sarif", "--junit", "/dev/full")
+    assert done.code == 3
+    assert "No such folder" in done.stderr.splitlines()[-2]
+
+
 def test_a_baseline_accepts_what_is_there_and_fails_on_what_is_new(clf, data):
     done = inspect(clf, data, "--fail-on", "leak", "--update-baseline")
     assert (done.code, "2 accepted, 2 of them new" in done.stderr) == (0, True)
@@ -173,6 +203,9 @@ def test_no_file_of_an_earlier_inspection_outlives_an_error(clf, tmp_path, flag,
     earlier, other = tmp_path / "earlier", tmp_path / "other"
     earlier.write_text(f"{begins} of yesterday")
     assert inspect(clf, tmp_path / "no-data", flag, earlier).code == 3
+    assert "of yesterday" not in earlier.read_text()
+    earlier.write_text(f"{begins} of yesterday")
+    assert inspect(clf, tmp_path / "no-data", flag, earlier, "--baseline", "none.json").code == 2
     assert not earlier.exists()
     other.write_text("a diary")
     assert inspect(clf, tmp_path / "no-data", flag, other).code == 2
