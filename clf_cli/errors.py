@@ -48,6 +48,10 @@ class RunError(ClfError):
     exit_code = 6
 
 
+class UnwritableError(RunError):
+    """A file could not be written: disk full, read-only, a file in a folder's place."""
+
+
 class InterruptedRunError(ClfError):
     """Ctrl-C, after a resumable checkpoint was saved."""
 

@@ -1,6 +1,7 @@
 """Files that are whole or absent: temp file in the same folder, fsync, replace, fsync of the folder."""
 
 import contextlib
+import errno
 import glob
 import json
 import os
@@ -12,39 +13,83 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from clf_cli.errors import RunError
+from clf_cli.errors import RunError, UnwritableError
 
 _INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
 _LONG = 100  # items of a list that people hardly read
 TEMP_SUFFIX = ".clf-tmp"
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # CIFS and some FUSE file systems
+_kept: dict[Path, int] = {}  # folders that this process must not make anew, with an open descriptor of each
 
 
-def write_atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk.
+def write_atomic(
+    path: Path, write: Callable[[IO[bytes]], object], before: Callable[[], object] = lambda: None
+) -> None:
+    """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk; `before`
+    is called just before it does.
 
-    A reader sees the old file or the new one, never a part. Raises RunError (exit 6) naming the path when the
+    A reader sees the old file or the new one, never a part. Raises UnwritableError (exit 6) naming the path when the
     folder cannot be written or the disk is full; the old file is then untouched. A stream is written into.
     """
     if is_stream(path):
         _write_stream(path, write)
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
+            try_lock(file.fileno())
             write(file)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
+        before()
         Path(name).replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        Path(name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it has its place, or the disk takes nothing any more
+            Path(name).unlink()
+
+
+@contextlib.contextmanager
+def keeping(folder: Path) -> Iterator[None]:
+    """Within the block nothing of this module makes `folder` anew: what is written below it once it was deleted, moved
+    or replaced by another raises RunError. Not on Windows, which deletes no folder that is in use."""
+    if os.name != "posix":
+        yield
+        return
+    _kept[folder] = os.open(folder, os.O_RDONLY)  # while it is open no other folder gets its number
+    try:
+        yield
+    finally:
+        os.close(_kept.pop(folder))
+
+
+def require_kept(path: Path) -> None:
+    """Raises RunError (exit 6) when `path` lies in a folder of `keeping` that is no longer at its place."""
+    for folder, descriptor in _kept.items():
+        if path.is_relative_to(folder) and not _is_at(folder, descriptor):
+            raise RunError(
+                f"{folder} is gone: it was deleted, moved or replaced while it was in use. Nothing more was written.",
+                "What was moved goes on from its new place; what was deleted starts anew.",
+            )
+
+
+def _is_at(folder: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _make_folder(folder: Path) -> None:
+    require_kept(folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def is_stream(path: Path) -> bool:
@@ -93,7 +138,7 @@ def _on_one_line(layout: str) -> str:
     return (" " if len(items) <= _LONG else "").join(item.strip(" ") for item in items)
 
 
-def unwritable(path: Path, error: BaseException) -> RunError:
+def unwritable(path: Path, error: BaseException) -> UnwritableError:
     """The error for a path that could not be written, in the words of the operating system."""
     reason = error.strerror if isinstance(error, OSError) else None
     reason = reason or next(iter(str(error).splitlines()), type(error).__name__)
@@ -101,13 +146,24 @@ def unwritable(path: Path, error: BaseException) -> RunError:
         in_the_way = next((folder for folder in (path, *path.parents) if folder.is_file()), path)
         what = "it" if in_the_way == path else in_the_way
         hint = "Move that file, or name another folder with --out."
-        return RunError(f"Cannot write {path}: {what} is a file, not a folder.", hint)
-    return RunError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
+        return UnwritableError(f"Cannot write {path}: {what} is a file, not a folder.", hint)
+    return UnwritableError(f"Cannot write {path}: {reason}.", "Free some space or name another folder with --out.")
+
+
+def require_writable(folder: Path) -> None:
+    """Makes `folder`, and a file in it that goes again. Raises UnwritableError (exit 6)."""
+    try:
+        _make_folder(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise unwritable(folder, error) from error
 
 
 def sweep_leftovers(folder: Path) -> int:
-    """Removes the temporary files that killed writers left under `folder`, and returns how many there were."""
-    leftovers = list(folder.rglob(f".*{TEMP_SUFFIX}"))
+    """Removes the temporary files that killed writers left under `folder`, and returns how many there were. Those of
+    processes that live stay: each is locked while it is written."""
+    leftovers = [path for path in folder.rglob(f".*{TEMP_SUFFIX}") if is_locked(path) is not True]
     for leftover in leftovers:
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
@@ -124,7 +180,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
     lives. Raises RunError (exit 6) naming `path` when it cannot be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMP_SUFFIX}/"):
             with _lock_of(leftover) as is_free:
                 if is_free:
@@ -139,26 +195,45 @@ def temporary_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _lock_of(folder: Path) -> Iterator[bool]:
-    """Whether the lock of a folder could be had; it is given back at the end, or when this process dies."""
-    if sys.platform == "win32":  # cannot open a folder
-        yield False
-        return
+def try_lock(descriptor: int) -> bool | None:
+    """Whether this process has the lock of an open file or folder, which ends with it; None where the file system (or
+    Windows, for our purposes) has none."""
+    if sys.platform == "win32":
+        return None
     import fcntl  # POSIX only
 
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def is_locked(path: Path) -> bool | None:
+    """Whether a process that lives has a file or folder locked; None where that cannot be known."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # removed meanwhile, or on Windows a folder
+        return None
+    try:
+        taken = try_lock(descriptor)
+    finally:
+        os.close(descriptor)
+    return None if taken is None else not taken
+
+
+@contextlib.contextmanager
+def _lock_of(folder: Path) -> Iterator[bool]:
+    """Whether the lock of a folder could be had; it is given back at the end, or when this process dies."""
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # removed meanwhile
+    except OSError:  # removed meanwhile, or on Windows
         yield False
         return
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_free = True
-        except OSError:  # another's, or a file system without locks
-            is_free = False
-        yield is_free
+        yield try_lock(descriptor) is True
     finally:
         os.close(descriptor)
 
@@ -177,7 +252,7 @@ def move_into_place(source: Path, target: Path) -> None:
             _swap_folders(source, target)
             return
         source.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise unwritable(target, error) from error
 
@@ -192,11 +267,18 @@ def _swap_folders(source: Path, target: Path) -> None:
             raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Lets the names in a folder survive a power failure, where its file system can."""
     if os.name != "posix":  # Windows cannot open a folder
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written but not listed
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)

@@ -251,7 +251,7 @@ def test_a_temporary_folder_lies_beside_its_place_and_goes(tmp_path):
         assert folder.is_dir()
         assert folder.parent == target.parent
         (folder / "file").write_text("x")
-        assert sweep_leftovers(tmp_path) == 1, "a killed process would leave it to the sweep"
+        assert sweep_leftovers(tmp_path) == 0, "the sweep takes it only once its process is dead"
     with pytest.raises(ValueError, match="mine"), temporary_folder(target) as folder:
         raise ValueError("mine")
     assert names(tmp_path) == ["export"]
