@@ -33,7 +33,7 @@ from clf_cli.values.contract import Contract, labels_mapping
 
 def run_session(start: Start, watcher: Watcher) -> TrainResult:
     """Raises ClfError; whatever happens after the first step leaves run.json saying how the run ended."""
-    with quiet_libraries(start.run.log if start.checkpoint else None):
+    with quiet_libraries(start.run.log if start.checkpoint or start.again else None):
         apply(start.compute)
         network, origin = starting_network(start)
         open_run(start)
@@ -76,7 +76,7 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
 def open_run(start: Start) -> None:
     """Makes the run's folder, or sweeps what a killed writer left in it, and writes what is known before training."""
     try:
-        start.run.root.mkdir(parents=True, exist_ok=start.checkpoint is not None)
+        start.run.root.mkdir(parents=True, exist_ok=start.checkpoint is not None or start.again)
     except OSError as error:
         raise unwritable(start.run.root, error) from error
     sweep_leftovers(start.run.root)

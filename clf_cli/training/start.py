@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clf_cli.data.dataset import Dataset, load_dataset
@@ -23,7 +23,8 @@ from clf_cli.values.run_record import RunRecord
 
 @dataclass(frozen=True)
 class Start:
-    """A run that is ready to train: `checkpoint` is what it continues from, `notes` what to say of it."""
+    """A run that is ready to train: `checkpoint` is what it continues from, `notes` what to say of it; `again` is
+    whether its folder is there and nothing in it was trained yet."""
 
     run: RunDir
     record: RunRecord
@@ -34,6 +35,7 @@ class Start:
     preprocess: Preprocess
     checkpoint: Path | None
     notes: tuple[str, ...]
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
     from clf_cli.models.build import preprocess_for  # timm, which a mistake in the data need not wait for
 
     preprocess = preprocess_for(settings.model)
-    record = new_record(compute, settings.compute.seed, dataset.fingerprint, tuple(command))
+    first = settings.train.init_from
+    record = replace(
+        new_record(compute, settings.compute.seed, dataset.fingerprint, tuple(command)),
+        init_from=None if first is None else first.expanduser().absolute().as_posix(),
+    )
     return Start(
         run=RunDir(root),
         record=record,

@@ -18,12 +18,19 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     Raises ClfError. Wrong settings and data are told before torch and Lightning are imported, which takes seconds. An
     export that fails leaves the run finished.
     """
-    if resolved.settings.train.resume is None:
+    resume = resolved.settings.train.resume
+    if resume is None:
         start = fresh_start(resolved, progress, command)
     else:
-        from clf_cli.training.resume import resumed_start  # torch
+        from clf_cli.training.restart import restarted_start, without_checkpoint  # torch
+        from clf_cli.training.resume import resumed_start
 
-        continued = resumed_start(resolved, progress, command)
+        unbegun = without_checkpoint(resume)
+        continued = (
+            resumed_start(resolved, progress, command)
+            if unbegun is None
+            else restarted_start(unbegun, resolved, progress, command)
+        )
         if isinstance(continued, NothingToDo):
             watcher.say(f"{continued.run.root} is finished after {continued.epochs} epochs; --epochs N extends it.")
             return finished_result(continued.run)

@@ -1,14 +1,15 @@
 """run.json: what a run is, how it was started, and how it ended."""
 
-import json
 import platform
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from clf_cli import __version__
 from clf_cli.errors import ModelError
+from clf_cli.reading import read_json
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.typed import typed
 
 FORMAT_VERSION = 1
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "numpy", "pillow")
@@ -18,7 +19,7 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 @dataclass(frozen=True)
 class RunRecord:
     """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC,
-    `trackers` what each tracker calls the run.
+    `init_from` the checkpoint whose weights it started from, `trackers` what each tracker calls the run.
 
     What has a default here may be absent from the file: an earlier clf did not write it.
     """
@@ -36,6 +37,7 @@ class RunRecord:
     best_epoch: int | None = None
     validated: bool = True
     started: str | None = None
+    init_from: str | None = None
     trackers: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -52,13 +54,11 @@ class RunRecord:
 def read_record(run: RunDir) -> RunRecord:
     """Raises ModelError (exit 4) when run.json is missing, broken or of a later version."""
     try:
-        data = json.loads(run.run_json.read_text(encoding="utf-8"))
+        data = read_json(run.run_json)
         if data["format_version"] > FORMAT_VERSION:
             raise ModelError(f"{run.run_json} was written by a later clf ({data['clf']}).", "Update clf.")
         fields = {name: data[name] for name in RunRecord.__dataclass_fields__ if name in data}
-        record = RunRecord(**{**fields, "command": tuple(fields["command"])})
-        if record.status not in get_args(Status):
-            raise ValueError(f"status {record.status!r}")
+        record = typed(RunRecord(**{**fields, "command": tuple(fields["command"])}))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{run.run_json} cannot be read: {error}.", "Name a folder that clf train wrote.") from error
     return record
