@@ -42,6 +42,7 @@ class FileFacts:
     pixels: PixelFacts | None = None  # None where the image cannot be used
 
 
+_Usable = tuple[int, int, str, str, int, str, bool]  # the first fields of FileFacts
 _FACTS_OF = attrgetter(*FileFacts.__slots__)
 _PIXELS_OF = attrgetter(*PixelFacts.__slots__)
 
@@ -156,8 +157,7 @@ def _recall(row: list[Any] | None, key: tuple[int, int]) -> FileFacts | None:
     if row is None or tuple(row[:2]) != key:
         return None
     try:
-        facts = FileFacts(*row[2:])
-        return facts if row[-1] is None else replace(facts, pixels=PixelFacts(*map(_frozen, row[-1])))
+        return FileFacts(*row[2:-1], None if row[-1] is None else PixelFacts(*map(_frozen, row[-1])))
     except (TypeError, ValueError):
         return None
 
@@ -182,14 +182,17 @@ def _read_all(root: Path, paths: list[str], workers: int, progress: Progress) ->
 
 
 def _read_chunk(root: Path, paths: list[str]) -> list[tuple[str, FileFacts]]:
-    collected = Collected()
-    facts = {path: _read(os.path.join(root, path), collected) for path in paths}  # noqa: PTH118 - as in _Files
+    collected = Collected(len(paths))
+    read = [_read(os.path.join(root, path), collected) for path in paths]  # noqa: PTH118 - as in _Files
     pixels = iter(collected.facts())
-    return [(path, replace(each, pixels=next(pixels)) if each.error is None else each) for path, each in facts.items()]
+    return [
+        (path, each if isinstance(each, FileFacts) else FileFacts(*each, pixels=next(pixels)))
+        for path, each in zip(paths, read, strict=True)
+    ]
 
 
-def _read(path: str, collected: Collected) -> FileFacts:
-    """All but the facts of the pixels, which `collected` then gives."""
+def _read(path: str, collected: Collected) -> FileFacts | _Usable:
+    """Why it cannot be used, or all but the facts of the pixels, which `collected` then gives."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as in _Files
             size = os.fstat(file.fileno()).st_size
@@ -204,13 +207,13 @@ def _read(path: str, collected: Collected) -> FileFacts:
     return _decoded(io.BytesIO(data), len(data), hashlib.sha256(data).hexdigest(), collected)
 
 
-def _decoded(file: BinaryIO, size: int, digest: str, collected: Collected) -> FileFacts:
+def _decoded(file: BinaryIO, size: int, digest: str, collected: Collected) -> FileFacts | _Usable:
     try:
         opened = open_with_facts(file)
     except UnreadableImageError as error:
         return replace(_refused(error), bytes=size, content_hash=digest)
     collected.add(opened.image)
-    return FileFacts(*opened.image.size, opened.mode, opened.format, size, digest, opened.rotated)
+    return *opened.image.size, opened.mode, opened.format, size, digest, opened.rotated
 
 
 def _refused(error: UnreadableImageError) -> FileFacts:

@@ -8,7 +8,7 @@ from clf_cli.data.pixels import GRID, Collected, PixelFacts
 
 
 def facts(*images: Image.Image) -> list[PixelFacts]:
-    collected = Collected()
+    collected = Collected(len(images))
     for image in images:
         collected.add(image)
     return collected.facts()
