@@ -95,6 +95,13 @@ class Lazy(HelpCommand):
             hint = f"Expected {expected}. {newest_runs()}"
             raise UsageError(f"No {thing} is named, and none is guessed.", hint) from None
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the real command."""
+        from clf_cli.data.library_caches import settle_folders  # what it imports takes 20 ms, which help need not wait
+
+        settle_folders()
+        return super().invoke(ctx)
+
 
 def _never_called() -> None:
     raise AssertionError("a lazy command makes the context of the real one")

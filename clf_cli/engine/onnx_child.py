@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from clf_cli.data.library_caches import temporary_place
 from clf_cli.engine import onnx_launch
 from clf_cli.errors import ClfError, ExportError, RunError, first_line
 
@@ -49,7 +50,7 @@ def run_child(command: Sequence[str], limits: Limits) -> str | None:
     with its group at its time limit, or when this call is interrupted; on Linux it dies with its parent, elsewhere soon
     after its limit. Raises RunError (exit 6) where it says that the disk is full.
     """
-    with tempfile.TemporaryFile() as stderr:
+    with tempfile.TemporaryFile(dir=temporary_place()) as stderr:
         try:
             code = _exit_code(command, limits, stderr)
         except subprocess.TimeoutExpired:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from clf_cli.data.library_caches import temporary_place
 from clf_cli.engine.onnx_consumer import Consumer, Tensor, open_consumer
 from clf_cli.engine.onnx_fault import Distance, Fault, Stage, distance, fault_of
 from clf_cli.engine.onnx_fault_labels import best_order, in_words
@@ -86,7 +87,7 @@ class Case:
     @cached_property
     def back_in_float32(self) -> Callable[[Tensor], FloatArray] | None:
         """The file's own graph without its precision; None where that cannot be made, or does not run."""
-        with tempfile.TemporaryDirectory(prefix="clf-fault-") as folder:
+        with tempfile.TemporaryDirectory(prefix="clf-fault-", dir=temporary_place()) as folder:
             path = Path(folder) / "plain.onnx"
             try:
                 onnx.save(without_precision(self.proto), path)

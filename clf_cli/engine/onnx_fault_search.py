@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from clf_cli.data.library_caches import temporary_place
 from clf_cli.engine.onnx_consumer import Consumer, Recipe, Tensor, open_consumer
 from clf_cli.engine.onnx_fault import Fault, Stage, described, distance, fault_of, stages_between
 from clf_cli.engine.onnx_fault_images import Pictures
@@ -134,7 +135,7 @@ def _graph_fault(case: Case) -> Fault:
     name = name_in_run(case.reference.path)
     now = distance(case.expected, case.ordered(case.file)(case.inputs))
     count, made = len(case.inputs), made_of(case.proto)
-    with tempfile.TemporaryDirectory(prefix="clf-fault-") as folder:
+    with tempfile.TemporaryDirectory(prefix="clf-fault-", dir=temporary_place()) as folder:
         fresh = Path(folder) / "fresh.onnx"
         try:
             _export_again(case, fresh, made or Made("torch.export", _OPSET))

@@ -10,6 +10,7 @@ from typing import Any
 
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 
+from clf_cli.data.library_caches import temporary_place
 from clf_cli.errors import ExportError, ModelError, RunError, UsageError, first_line
 from clf_cli.models.onnx import CPU, contract_of, logits_of, open_session
 from clf_cli.values.contract import Contract
@@ -105,8 +106,8 @@ def place(
     then goes without proof.
     """
     try:
-        folder = tempfile.mkdtemp(prefix="clf-profile-")
-    except OSError as error:
+        folder = tempfile.mkdtemp(prefix="clf-profile-", dir=temporary_place())
+    except (OSError, RunError) as error:
         if provider.official in CPU:
             return Placed(open_session(path, threads), None)
         raise RunError(f"There is no place for ONNX Runtime's profile: {first_line(error)}.") from error

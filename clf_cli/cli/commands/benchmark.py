@@ -29,6 +29,7 @@ OutOption = Annotated[
 @configured("benchmark")
 def benchmark(resolved: Resolved, model: ModelArgument, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Time a model in torch and in ONNX Runtime, precision by precision, side by side."""
+    from clf_cli.data.library_caches import temporary_place
     from clf_cli.engine.benchmark import benchmark as timed
     from clf_cli.models.classifier import model_file
     from clf_cli.models.compute import available_cores
@@ -36,7 +37,7 @@ def benchmark(resolved: Resolved, model: ModelArgument, out: OutOption = None, a
     section = resolved.settings.benchmark
     stem = None if out is None else stem_in(out, "benchmark")
     file = model_file(model)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="clf-benchmark-", dir=temporary_place()) as folder:
         forms, ref = _of_onnx(file) if file.suffix.lower() == ".onnx" else _of_checkpoint(file, Path(folder))
         say(_plan(forms, section))
         report = timed(forms, section, ref, available_cores(), progress).report
