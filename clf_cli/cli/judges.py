@@ -63,11 +63,18 @@ def suspects_among(resolved: Resolved, dataset: "Dataset", classifiers: "Sequenc
     from clf_cli.engine.trained_on import trained_on
 
     workers = scan_threads(resolved.settings.compute.workers)
-    judges = [Judge(one, trained_on(one, dataset, workers, progress)) for one in classifiers]
-    for judge in judges:
-        if judge.trained_on is None:
+    judges = []
+    for one in classifiers:
+        seen = trained_on(one, dataset, workers, progress)
+        judges.append(Judge(one, None if seen is None else seen.paths))
+        if seen is None:
             say(
-                f"Which images {judge.classifier.path} was trained on is not known, so it judges all: "
+                f"Which images {one.path} was trained on is not known, so it judges all: "
                 "a wrong label that it learnt is not found."
+            )
+        elif seen.untold is not None:
+            say(
+                f"{one.path} goes back to {seen.untold} (--init-from), whose run is not there: "
+                "what that was trained on is judged too."
             )
     return find_suspects(dataset, judges, workers, progress)

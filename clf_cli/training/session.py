@@ -19,6 +19,7 @@ from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
 from clf_cli.files import sweep_leftovers, unwritable, write_json, write_text
 from clf_cli.models.compute import apply
 from clf_cli.render.text import scaled
+from clf_cli.training.ancestor import with_ancestor
 from clf_cli.training.feed import build_feed
 from clf_cli.training.finish import finish
 from clf_cli.training.fit import fit, starting_network
@@ -36,6 +37,7 @@ def run_session(start: Start, watcher: Watcher) -> TrainResult:
     with quiet_libraries(start.run.log if start.checkpoint or start.again else None):
         apply(start.compute)
         network, origin = starting_network(start)
+        start = with_ancestor(start)
         open_run(start)
         watcher = logged(watcher, start.run.log)
         with quiet_libraries(start.run.log):

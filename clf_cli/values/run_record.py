@@ -19,7 +19,8 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 @dataclass(frozen=True)
 class RunRecord:
     """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC,
-    `init_from` the checkpoint whose weights it started from, `trackers` what each tracker calls the run.
+    `init_from` the checkpoint that it started from and `init_run_id` the run which made that, `trackers` what each
+    tracker calls the run.
 
     What has a default here may be absent from the file: an earlier clf did not write it.
     """
@@ -38,6 +39,7 @@ class RunRecord:
     validated: bool = True
     started: str | None = None
     init_from: str | None = None
+    init_run_id: str | None = None
     trackers: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from clf_cli.__main__ import main
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.run_record import read_record
 from tests.end_states import differences, end_state
 from tests.running import Clf, train_arguments
 
@@ -155,6 +156,8 @@ def test_a_best_checkpoint_cannot_be_resumed_but_starts_a_run(
     )
     assert started.code == 0, started.stderr
     assert "Started from" in started.stderr
+    record = read_record(RunDir(tmp_path / "next"))
+    assert (record.init_from, record.init_run_id) == (whole_run.best.as_posix(), read_record(whole_run).run_id)
 
 
 def test_a_broken_last_falls_back_to_the_one_before(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
+from clf_cli.values.run_dir import RunDir
 from tests.onnx_models import CONTRACT, Linear, write_onnx_file
 from tests.running import TORCH, Clf, clf_without, report_of
 
@@ -68,6 +69,18 @@ def test_a_run_does_not_judge_its_train_split(clf, planted, tiny_run):
     assert found["images"][0]["path"] in PLANTED
     assert {image["split"] for image in found["images"]} <= {"val", "test"}
     assert [image["path"] for image in exported["images"]] == [image["path"] for image in found["images"]]
+
+
+def test_a_run_that_another_run_s_lost_weights_began_says_so(clf, planted, tiny_run, tmp_path):
+    run = RunDir(tmp_path / "run")
+    shutil.copytree(tiny_run.export, run.export)
+    for path in (tiny_run.settings, tiny_run.splits):
+        shutil.copy(path, run.root / path.name)
+    record = json.loads(tiny_run.run_json.read_text())
+    run.run_json.write_text(json.dumps({**record, "init_from": "/gone/best.ckpt", "init_run_id": "0"}))
+    done = clf("inspect-dataset", planted, "--model", run.onnx, "--no-near-duplicates")
+    assert done.code == 0
+    assert "/gone/best.ckpt (--init-from), whose run is not there" in done.stderr
 
 
 def test_another_model_judges_what_the_first_was_trained_on(clf, planted, colors, tiny_run):
