@@ -11,14 +11,19 @@ import platformdirs
 
 from clf_cli.errors import RunError
 from clf_cli.files import write_text
+from clf_cli.reading import read_json
 
 CACHE_VARIABLE = "CLF_CACHE_DIR"
+_MOST = 1 << 32  # bytes of a scan; of a million images it has a third of a gigabyte
 
 
 def cache_dir() -> Path:
     """The folder of everything that may be deleted; it need not exist."""
     named = os.environ.get(CACHE_VARIABLE)
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("clf", appauthor=False))
+    if named:
+        return Path(named).expanduser()
+    found = platformdirs.user_cache_dir("clf", appauthor=False)
+    return Path("/", found.removeprefix("~/")) if found.startswith("~") else Path(found)  # "~": a user without a home
 
 
 def scan_cache_file(root: Path) -> Path:
@@ -30,8 +35,8 @@ def scan_cache_file(root: Path) -> Path:
 def read_scan(path: Path, root: Path, version: str) -> dict[str, list[Any]]:
     """Rows by path; empty when there is no cache, or one that is broken, or of another root or version."""
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        data = read_json(path, most=_MOST)
+    except (OSError, ValueError):
         return {}
     if not isinstance(data, dict) or data.get("version") != version or data.get("root") != str(root):
         return {}

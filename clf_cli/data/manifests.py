@@ -12,9 +12,9 @@ from typing import Any
 from clf_cli.data.manifest_rows import IMAGE_KEYS, LABEL_KEYS, OWN_KEYS, Row, RowError, read_rows
 from clf_cli.data.samples import ALIASES, Finding, Sample, is_unicode, printable
 from clf_cli.data.written_manifests import is_header
+from clf_cli.values.contract_check import LONGEST_LABEL
 
 LONGEST_PATH = 4096
-LONGEST_LABEL = 1000  # characters; tables, files and metrics carry every label
 _TYPES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 

@@ -1,12 +1,14 @@
 """splits.csv of a run: path, label and split of the exact files, so that later commands see the same split."""
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from clf_cli.data.samples import SPLITS, Sample
 from clf_cli.errors import ModelError
 from clf_cli.files import write_text
+from clf_cli.reading import read_text, require_inside
 
 _NEEDS_QUOTES = frozenset(',"\r\n')
 HEADER = ("path", "label", "split")
@@ -27,13 +29,16 @@ def read_splits(path: Path) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """The rows, and the splits that they name. Raises ModelError (exit 4) when the file is not one of ours."""
     hint = "Name the data with --data, or train again."
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file, strict=True)) or [[]]
+        header, *rows = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True)) or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ModelError(f"{path} cannot be read: {reason}.", hint) from error
     if tuple(header) != HEADER or any(len(row) != len(HEADER) or row[2] not in SPLITS for row in rows):
         raise ModelError(f"{path} is not the splits.csv of a run.", hint)
+    try:
+        require_inside(row[0] for row in rows)
+    except ValueError as error:
+        raise ModelError(f"{path} is not the splits.csv of a run: {error}.", hint) from error
     samples = tuple(
         Sample(name, label, split, source=f"{path.name}:{line}") for line, (name, label, split) in enumerate(rows, 2)
     )

@@ -1,6 +1,5 @@
 """Counts of true against predicted classes; they add, so callbacks and commands share one function."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,10 +11,12 @@ import numpy.typing as npt
 
 from clf_cli.engine.samples import choose_samples
 from clf_cli.errors import ModelError, UsageError
+from clf_cli.reading import read_json, require_inside
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray, Predictions
 from clf_cli.values.report import DataRef, ModelRef, Report
 from clf_cli.values.run_dir import RunDir
+from clf_cli.values.typed import typed
 
 MOST_CONFUSED = 20
 EXAMPLES = 4  # images named for each of these pairs
@@ -111,6 +112,8 @@ class ConfusionResult:
             (labels.indices[pair["true"]], labels.indices[pair["predicted"]]): tuple(map(str, pair.get("examples", ())))
             for pair in result.get("most_confused", ())
         }
+        for paths in examples.values():
+            require_inside(paths)
         return cls(labels, counts.astype(np.int64), examples)
 
 
@@ -146,16 +149,16 @@ def stored_confusion(run: RunDir, epoch: int) -> Report:
     """
     path = run.epoch(epoch) / "confusion.json"
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = read_json(path)
         result = ConfusionResult.from_result(report["result"])
-        return Report(result, ModelRef(**report["model"]), DataRef(**report["data"]))
+        return Report(result, typed(ModelRef(**report["model"])), typed(DataRef(**report["data"])))
     except FileNotFoundError:
         kept = sorted(int(file.parent.name) for file in path.parents[1].glob("[0-9]*/confusion.json"))
         epochs = (
             f"It has those of epochs {_ranges(kept)}." if kept else "It kept none (--no-confusion, or no val split)."
         )
         raise UsageError(f"{run.root} has no confusion matrix of epoch {epoch}.", epochs) from None
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ModelError(f"{path} is not a confusion report: {error}.", "Leave --epoch away to count anew.") from error
 
 

@@ -12,6 +12,7 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import Finding, manifest_line
 from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
+from clf_cli.reading import read_json
 
 BASELINE = "clf-baseline.json"  # in the current folder, unless another is named
 VERSION = 1
@@ -65,12 +66,12 @@ def numbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 def read_baseline(path: Path) -> frozenset[Entry]:
     """Raises UsageError (exit 2) naming the file, where it is none or cannot be read."""
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
     except FileNotFoundError:
         raise UsageError(f"There is no baseline {path}.", "--update-baseline writes it.") from None
     except OSError as error:
         raise UsageError(f"The baseline {path} cannot be read: {error.strerror}.", _HINT) from error
-    except (ValueError, RecursionError):
+    except ValueError:
         raise UsageError(f"The baseline {path} is not JSON.", _HINT) from None
     if not isinstance(document, dict) or document.get("kind") != "baseline":
         raise UsageError(f"{path} is no baseline of clf.", _HINT)

@@ -1,6 +1,7 @@
 """The course of a run: one value per metric and epoch, and which epoch was best."""
 
 import csv
+import io
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clf_cli.errors import ModelError, UsageError
+from clf_cli.reading import read_text
 from clf_cli.settings.nearest import near_word
 
 EPOCH = "epoch"
@@ -108,8 +110,7 @@ def _leaf(column: str) -> str:
 def read_metrics_csv(path: Path) -> list[dict[str, float]]:
     """The rows of a metrics.csv; an empty or missing value is NaN. Raises ModelError when it is not one."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.reader(file))
+        lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
     except FileNotFoundError:
         raise ModelError(f"There is no {path}.", "A run has one after its first epoch.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -129,4 +130,6 @@ def _row(path: Path, number: int, header: list[str], line: list[str]) -> dict[st
             raise ModelError(f"{path}, line {number}: {name} is {text!r}, not a number.") from None
     if math.isnan(row[EPOCH]):
         raise ModelError(f"{path}, line {number}: {EPOCH} is missing.")
+    if not 0 <= row[EPOCH] < 2**53:
+        raise ModelError(f"{path}, line {number}: {EPOCH} is {row[EPOCH]}.")
     return row

@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from clf_cli.data.samples import Sample, printable
 from clf_cli.errors import DataError, UsageError
+from clf_cli.reading import parse_json, read_bytes
 from clf_cli.values.labels import Labels, shown
 from clf_cli.values.predictions import IntArray
 
 Told = Literal["logits", "probabilities", "labels"]
 Values = npt.NDArray[np.float64]
 _LISTED = 10
+_MOST = 1 << 30  # bytes
 _FORM = (
     'A line is {"path": ..., "logits": [...]}, or "probabilities": [...], or "label": ... with or without '
     '"probability", or what `clf predict` writes.'
@@ -66,7 +68,7 @@ def read_answers(file: Path, labels: Labels, root: Path, samples: Sequence[Sampl
     not JSON, an image that is not among `samples` or twice, unknown labels, another number of values than classes.
     """
     try:
-        lines = file.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        lines = read_bytes(file, _MOST).removeprefix(b"\xef\xbb\xbf").split(b"\n")
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Name JSON lines with --answers FILE.") from error
     places = {sample.path: sample.path for sample in samples}
@@ -114,12 +116,12 @@ def _refuse(file: Path, wrong: list[str], any_left: bool) -> None:
 
 def _row(line: bytes) -> Mapping[str, Any]:
     try:
-        row = json.loads(line.decode())
+        row = parse_json(line)
     except UnicodeDecodeError:
         raise LineError("not UTF-8") from None
     except json.JSONDecodeError as error:
         raise LineError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise LineError("not JSON that can be read") from None
     if not isinstance(row, dict):
         raise LineError("not a JSON object")

@@ -1,7 +1,6 @@
 """Golden samples: a few images with the tensor and the logits that every consumer of the ONNX file must reproduce."""
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -16,6 +15,7 @@ from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_
 from clf_cli.errors import ModelError
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
+from clf_cli.reading import read_json, require_inside
 from clf_cli.values.labels import Labels
 from clf_cli.values.onnx_files import golden_beside
 from clf_cli.values.precision import OnnxPrecision
@@ -153,7 +153,7 @@ def write_golden(
 def read_golden(folder: Path) -> Golden:
     """Raises ModelError (exit 4) for a folder that is not whole, and for one of a later version."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = read_json(folder / INDEX)
         return _golden_in(folder, index)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         reason = f"it lacks the key {error}" if isinstance(error, KeyError) else str(error)
@@ -170,9 +170,12 @@ def _golden_in(folder: Path, index: dict[str, Any]) -> Golden:
     output, precision = index.get("output", "logits"), index.get("precision", "fp32")
     if output not in get_args(Output) or precision not in TOLERANCES:
         raise ValueError(f"this clf does not know {precision} {output}")
+    require_inside(one[key] for one in samples for key in ("image", "input", output))
     images = tuple(GoldenImage(one["source"], one["label"], _rgb(folder / one["image"])) for one in samples)
-    inputs = np.stack([np.load(folder / one["input"], allow_pickle=False) for one in samples])
-    answers = np.stack([np.load(folder / one[output], allow_pickle=False) for one in samples])
+    inputs = np.stack([_array(folder / one["input"]) for one in samples])
+    answers = np.stack([_array(folder / one[output]) for one in samples])
+    if inputs.dtype not in (np.float32, np.uint8) or answers.dtype != np.float32:
+        raise ValueError(f"inputs are {inputs.dtype}, {output} {answers.dtype}")
     if answers.shape != (len(samples), len(labels)):
         raise ValueError(f"{output} are {answers.shape[1:]}, there are {len(labels)} labels")
     logits = answers if output == "logits" else np.log(np.maximum(answers, np.float32(LOG_FLOOR)))
@@ -197,5 +200,17 @@ def _stored_pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 def _rgb(path: Path) -> npt.NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.array(image.convert("RGB"))
+    try:
+        return np.array(open_image(path))
+    except UnreadableImageError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _array(path: Path) -> npt.NDArray[Any]:
+    """Mapped first: a header that tells more than the file has is refused before memory is taken for it."""
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not there")
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{path.name} is no array")
+    return np.array(found)

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import onnx
 
 from clf_cli.errors import ModelError
+from clf_cli.reading import parse_json
 from clf_cli.values.contract import CONTRACT_KEY, Contract
+from clf_cli.values.typed import typed
 
 EXPORT_KEY = "clf.export"
 Exporter = Literal["torch.export", "torch.export unoptimised", "torchscript"]
@@ -32,8 +34,8 @@ def made_of(model: onnx.ModelProto) -> Made | None:
     """None for a file that does not say."""
     text = next((entry.value for entry in model.metadata_props if entry.key == EXPORT_KEY), None)
     try:
-        return None if text is None else Made(**json.loads(text))
-    except (TypeError, ValueError, RecursionError):
+        return None if text is None else typed(Made(**parse_json(text)))
+    except (TypeError, ValueError):
         return None
 
 

@@ -1,6 +1,5 @@
 """Everything that the page about a run shows, in one value: what its files say, and pictures of the worst mistakes."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from clf_cli.engine.stored_reports import (
     read_stored,
 )
 from clf_cli.engine.thumbnails import small_jpeg
+from clf_cli.reading import read_json
 from clf_cli.settings.root import Settings
 from clf_cli.settings.sources import StoredSetting, stored_settings
 from clf_cli.values.contract import Contract
@@ -160,7 +160,7 @@ def report_page(run: RunDir, mistakes: Mistakes, ended: Ended | None = None) -> 
     """
     files = read_run(run)
     record = files.record if ended is None else ended.record
-    about = json.loads(run.run_json.read_text(encoding="utf-8")) if ended is None else ended.record.to_json()
+    about = read_json(run.run_json) if ended is None else ended.record.to_json()
     train = read_stored(run.report("train"), lambda report: TrainFacts.of(report["result"])) if ended is None else None
     name = run.root.resolve().name
     return ReportPage(

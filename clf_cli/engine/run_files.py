@@ -1,6 +1,7 @@
 """What a run's small files say, whether it goes on, ended or broke off; no checkpoint is opened."""
 
 import csv
+import io
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from clf_cli.engine.history import read_metrics_csv
 from clf_cli.errors import ModelError, UsageError
+from clf_cli.reading import read_text
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.root import Settings
 from clf_cli.values.report import FindingJson, Weights, finding
@@ -102,8 +104,7 @@ def _last_change(run: RunDir) -> datetime:
 def _epoch_seconds(timing: Path) -> tuple[float, ...]:
     """A last line that a killed run left unfinished is not counted."""
     try:
-        with timing.open(encoding="utf-8", newline="") as file:
-            texts = [row.get("seconds") for row in csv.DictReader(file)]
+        texts = [row.get("seconds") for row in csv.DictReader(io.StringIO(read_text(timing), newline=""))]
     except (OSError, UnicodeDecodeError, csv.Error):
         return ()
     return tuple(seconds for text in texts if (seconds := _number(text)) is not None)

@@ -1,13 +1,13 @@
 """The calibration that a run keeps in its reports, on the model that it was made for."""
 
 import hashlib
-import json
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from clf_cli.models.classifier import Classifier
+from clf_cli.reading import read_json
 
 
 def model_digest(path: Path) -> str:
@@ -30,13 +30,13 @@ def calibrated(classifier: Classifier) -> tuple[Classifier, str | None]:
     where, run = _from_here(file), _from_here(classifier.run.root)
     again = f"`clf calibrate {shlex.quote(str(run))}` makes it anew."
     try:
-        report = json.loads(file.read_text(encoding="utf-8"))
+        report = read_json(file)
         result = report["result"]
         same = report["model"] == asdict(classifier.ref) and result["model_digest"] == model_digest(classifier.path)
         if not same:
             return classifier, f"{where} is of other weights and is not used. {again}"
         temperature, thresholds = float(result["temperature"]), _thresholds(result, classifier)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
         return classifier, f"{where} cannot be read and is not used: {type(error).__name__} {error}. {again}"
     return replace(classifier, temperature=temperature, thresholds=thresholds), f"Calibrated by {where}."
 

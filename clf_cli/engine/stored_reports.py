@@ -1,6 +1,5 @@
 """What a run's reports say, read back from their files: the numbers that a page about the run shows."""
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from clf_cli.errors import ModelError
+from clf_cli.reading import read_json
 from clf_cli.values.contract import Contract
 from clf_cli.values.report import DataRef, FindingJson, ModelRef
+from clf_cli.values.typed import typed
 
 T = TypeVar("T")
 
@@ -240,10 +241,10 @@ def contract_of(mapping: Mapping[str, Any]) -> Contract:
 def read_stored(path: Path, parse: Callable[[Mapping[str, Any]], T]) -> T | None:
     """What a file of the run says; None when the run did not write it. Raises ModelError (exit 4) when it is broken."""
     try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
+        return typed(parse(read_json(path)))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
         raise ModelError(f"{path} cannot be read: {reason}.", "Move it away to go on without it.") from error
 

@@ -10,9 +10,11 @@ from torch import Tensor
 from clf_cli.errors import ModelError
 from clf_cli.models.torch_files import is_whole, load_torch
 from clf_cli.values.contract import Score
+from clf_cli.values.contract_check import PREPROCESS, SIZE, check_names, check_scaled, check_values
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import Weights
+from clf_cli.values.typed import typed
 
 FORMAT_VERSION = 1
 CLF_KEY = "clf"
@@ -110,8 +112,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path} has checkpoint format {version}; this clf reads up to {FORMAT_VERSION}.", "Upgrade clf to read it."
         )
     try:
-        return _checkpoint(path, data, meta)
-    except (KeyError, TypeError, ValueError) as error:
+        return typed(_checkpoint(path, data, meta))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{path} is a damaged checkpoint: {type(error).__name__} {error} while reading it.", _whole_beside(path)
         ) from error
@@ -122,9 +124,9 @@ def _checkpoint(path: Path, data: Mapping[str, Any], meta: Mapping[str, Any]) ->
     score = meta["score"]
     return Checkpoint(
         arch=meta["arch"],
-        labels=Labels(tuple(meta["labels"])),
-        preprocess=Preprocess.from_json(meta["preprocess"]),
-        settings=meta["settings"],
+        labels=_labels(meta["labels"]),
+        preprocess=_preprocess(meta["preprocess"]),
+        settings=_settings(meta["settings"]),
         score=None if score is None else Score(**score),
         scored_weights=meta["weights"],
         epoch=meta["epoch"],
@@ -139,7 +141,31 @@ def _checkpoint(path: Path, data: Mapping[str, Any], meta: Mapping[str, Any]) ->
     )
 
 
+def _labels(names: Any) -> Labels:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("labels are no list of texts")
+    check_names(names)
+    return Labels(tuple(names))
+
+
+def _preprocess(values: Any) -> Preprocess:
+    if not isinstance(values, dict):
+        raise TypeError("preprocess is no object with keys")
+    check_values(values, {**SIZE, **PREPROCESS}, "preprocess.")
+    preprocess = Preprocess.from_json(values)
+    check_scaled(values, values)
+    return preprocess
+
+
+def _settings(sections: Any) -> dict[str, Any]:
+    if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
+        raise TypeError("settings are no sections with keys")
+    return sections
+
+
 def _network_state(state: Mapping[str, Tensor]) -> StateDict:
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
+        raise TypeError("a state that is no tensors by name")
     found = {
         name.removeprefix(NETWORK_PREFIX): value for name, value in state.items() if name.startswith(NETWORK_PREFIX)
     }

@@ -1,6 +1,5 @@
 """An exported ONNX file as a logits function with its contract. Never imports torch."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.onnx_given import NOTHING, Given, given_contract, unknown
 from clf_cli.models.onnx_outside import check_outside, not_onnx
+from clf_cli.reading import parse_json
 from clf_cli.values.contract import CONTRACT_KEY, Contract, GivenContract, NewerContractError
 from clf_cli.values.predictions import LOG_FLOOR, FloatArray
 from clf_cli.values.preprocess import InputArray
@@ -139,12 +139,12 @@ def contract_of(path: Path, session: ort.InferenceSession) -> Contract:
     if text is None:
         raise unknown(path, labels=True, preprocess=True)
     try:
-        return Contract.from_json(json.loads(text))
+        return Contract.from_json(parse_json(text))
     except KeyError as error:
         raise ModelError(f"{path}: its {CONTRACT_KEY} lacks the key {error.args[0]}.", EXPORT_AGAIN) from error
     except NewerContractError as error:
         raise ModelError(f"{path}: {error}.", "Upgrade clf to read it.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ModelError(f"{path}: its {CONTRACT_KEY} cannot be read: {first_line(error)}.", EXPORT_AGAIN) from error
 
 

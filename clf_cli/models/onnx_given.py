@@ -1,7 +1,6 @@
 """ONNX files of other tools, which have no contract: one is made from files that a person names, and the graph."""
 
 import ast
-import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,12 +12,14 @@ import numpy as np
 
 from clf_cli import __version__
 from clf_cli.errors import ModelError, UsageError, first_line
+from clf_cli.reading import parse_json, read_text
 from clf_cli.values.contract import CONTRACT_KEY, Contract, GivenContract
-from clf_cli.values.contract_check import PREPROCESS, SIZE, check_names, check_values
+from clf_cli.values.contract_check import PREPROCESS, SIZE, check_names, check_scaled, check_values
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import FloatArray, Output
 from clf_cli.values.preprocess import BACKGROUND, InputArray, Preprocess
 
+_MOST = 1 << 24  # bytes of a file of names or stages; 100,000 classes take a tenth
 NAMES_KEY = "names"  # class names in the metadata of Ultralytics' files, and of ours
 _RULES = {**SIZE, **PREPROCESS}
 _NEEDED = tuple(key for key in _RULES if key != "background")
@@ -89,8 +90,8 @@ def read_names(path: Path) -> list[str]:
     text = _text(path, "--labels")
     if path.suffix.lower() == ".json":
         try:
-            names = _names(json.loads(text))
-        except (ValueError, RecursionError) as error:
+            names = _names(parse_json(text))
+        except ValueError as error:
             raise UsageError(f"{path} is no JSON: {first_line(error)}.") from error
         if names is None:
             raise UsageError(
@@ -120,11 +121,13 @@ def _names(data: Any) -> list[str] | None:
 
 def _names_of_metadata(text: str) -> list[str] | None:
     """JSON as clf writes it, or a Python dictionary as Ultralytics does."""
-    for parse in (json.loads, ast.literal_eval):
+    for parse in (parse_json, ast.literal_eval):
         try:
+            if len(text) > _MOST:
+                raise ValueError("too long")
             names = _names(parse(text))
             check_names(names or ())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             continue
         return names
     return None
@@ -134,7 +137,7 @@ def read_preprocess(path: Path) -> Preprocess:
     """The evaluation transform in a TOML or JSON file, or in a labels_mapping.json. Raises UsageError (exit 2)."""
     text = _text(path, "--preprocess")
     try:
-        data = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        data = parse_json(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
         raise UsageError(f"{path} is no {kind}: {first_line(error)}.", f"It needs {', '.join(_NEEDED)}.") from error
@@ -168,13 +171,14 @@ def _check_keys(path: Path, data: Mapping[str, Any]) -> None:
         )
     try:
         check_values(data, _RULES)
+        check_scaled(data, data)
     except ValueError as error:
         raise UsageError(f"{path}: {error}.") from error
 
 
 def _text(path: Path, flag: str) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, _MOST)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"{flag} {path} cannot be read: {reason}.") from error

@@ -2,16 +2,17 @@
 
 import pickle
 import re
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 
 from clf_cli.errors import ModelError, first_line
 from clf_cli.files import unwritable, write_atomic
+from clf_cli.models.torch_archive import check_archive, check_tensors
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 _KINDS = {
@@ -20,28 +21,39 @@ _KINDS = {
     b"GIF8": "a GIF image",
     b"RIFF": "a WebP image or a sound",
     b"\x1f\x8b": "a gzip file",
+    b"\xfd7zXZ": "an xz file",
+    b"BZh": "a bzip2 file",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
     b"\x08": "an ONNX file",
 }
 
 
-def load_torch(path: Path, what: str) -> Any:
-    """The plain data and CPU tensors in a file of torch.save, memory-mapped where its format allows.
+def load_torch(path: Path, what: str, mapped: bool = True) -> Any:
+    """The plain data and CPU tensors in a file of torch.save, memory-mapped where its format allows and `mapped` is
+    left.
 
     Always `weights_only=True`: a pickle that names any other class or function is refused and nothing of it runs.
     `what` names the file's purpose in errors. Raises ModelError (exit 4), mostly without a hint, for a file that is
-    missing, empty, cut short, of another kind, or that asks to run code.
+    missing, empty, cut short, of another kind, an archive that inflates, or that asks to run code.
     """
     start = read_start(path, what)
+    is_zip = start.startswith(ZIP)
     if not start.startswith((ZIP, PICKLE)):
         raise ModelError(f"{path} is not a {what}: it is {kind_of(start)}.")
-    if start.startswith(ZIP) and not zipfile.is_zipfile(path):
+    if is_zip and not zipfile.is_zipfile(path):
         raise ModelError(f"{path} is cut short: {path.stat().st_size} bytes, without its end.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=start.startswith(ZIP))
+        with warnings.catch_warnings(action="ignore"):  # torch's, of storages and of sparse tensors
+            if is_zip:
+                check_archive(path)
+            data = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip and mapped)
+        check_tensors(data)
     except pickle.UnpicklingError as error:
         raise _refusal(path, what, error) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # on broken bytes unpicklers raise nearly anything; each is a reason
         raise ModelError(f"{path} is not a whole {what} ({path.stat().st_size} bytes): {first_line(error)}") from error
+    return data
 
 
 def save_torch(data: dict[str, Any], path: Path) -> None:
@@ -56,7 +68,7 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Raises ModelError (exit 4) when the file is cut short or not safetensors."""
     try:
         return safetensors.torch.load_file(path, device="cpu")
-    except (SafetensorError, ValueError, OSError) as error:
+    except Exception as error:  # unknown dtypes and shapes beyond its bytes come as several kinds
         size = path.stat().st_size
         raise ModelError(f"{path} is not a whole safetensors file ({size} bytes): {first_line(error)}") from error
 
@@ -65,6 +77,8 @@ def read_start(path: Path, what: str) -> bytes:
     """The first 16 bytes. Raises ModelError (exit 4) when there is no such file or nothing in it."""
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not a {what}.")
+    if path.exists() and not path.is_file():  # opening a pipe would wait forever
+        raise ModelError(f"{path} is no regular file, so it is no {what}.")
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -111,5 +125,8 @@ def _refusal(path: Path, what: str, error: pickle.UnpicklingError) -> ModelError
 
 def _unsafe_names(path: Path, error: pickle.UnpicklingError) -> list[str]:
     if zipfile.is_zipfile(path):
-        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        try:
+            return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+        except Exception:  # noqa: BLE001 - it reads the same broken bytes
+            return []
     return re.findall(r"GLOBAL ([\w.]+)", str(error))

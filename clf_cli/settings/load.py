@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from clf_cli.errors import UsageError
+from clf_cli.reading import SMALL, read_text
 from clf_cli.settings.kinds import choices, expected, is_list, shown
 from clf_cli.settings.nearest import CACHE_DIR, PREFIX, near_key, near_section, near_variable, near_word
 from clf_cli.settings.resolved import COMMAND_LINE, Resolved, to_toml
@@ -96,7 +97,7 @@ def _from_file(config: Path | None, notes: list[str]) -> _Layer:
         table = _read_toml(config)
         return _file_layer(_tool_table(table) if config.name == project.name else table, config.as_posix())
     if here.is_file():
-        if project.is_file() and b"[tool.clf" in project.read_bytes():
+        if project.is_file() and project.stat().st_size <= SMALL and b"[tool.clf" in project.read_bytes():
             notes.append("clf.toml is here, so [tool.clf] in pyproject.toml is not read.")
         return _file_layer(_read_toml(here), here.name)
     return _file_layer(_tool_table(_read_toml(project)), project.name) if project.is_file() else _Layer()
@@ -104,15 +105,16 @@ def _from_file(config: Path | None, notes: list[str]) -> _Layer:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(read_text(path, SMALL))
     except FileNotFoundError:
         raise UsageError(f"No settings file {path}.", _near_file(path)) from None
     except OSError as error:
         raise UsageError(f"Cannot read the settings file {path}: {error.strerror}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: byte {error.start} cannot be read.") from None
+    except (ValueError, RecursionError) as error:  # of numbers of thousands of digits and of deep nesting too
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
+        raise UsageError(f"{path} is not valid TOML: {reason}.") from None
 
 
 def _near_file(path: Path) -> str | None:

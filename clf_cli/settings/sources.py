@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from clf_cli.errors import ModelError
+from clf_cli.reading import SMALL, read_text
 from clf_cli.settings.kinds import shown
 from clf_cli.settings.root import all_settings
 
@@ -43,8 +44,8 @@ def stored_settings(file: Path) -> tuple[StoredSetting, ...]:
     Raises ModelError (exit 4) when the file is missing or its values are not TOML.
     """
     try:
-        return tuple(_settings(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:  # TOML's and UTF-8's errors are ValueErrors
+        return tuple(_settings(read_text(file, SMALL)))
+    except (OSError, ValueError, RecursionError) as error:  # TOML's and UTF-8's errors are ValueErrors
         raise ModelError(f"{file} cannot be read: {error}.", "It is part of a run; put it back as it was.") from error
 
 

@@ -10,6 +10,10 @@ from clf_cli.values.predictions import Output
 from clf_cli.values.preprocess import Interpolation, ResizeMode
 from clf_cli.values.report import Weights
 
+MOST_CLASSES = 100_000  # a matrix of confusions has its square
+LARGEST_SCALED = 1 << 14  # pixels a side: 0.8 GB as RGB
+LONGEST_LABEL = 1000  # characters; tables, files and metrics carry every label
+
 
 class Rule(NamedTuple):
     """What a value must be, in words and as a test of any plain value."""
@@ -31,6 +35,7 @@ def check_contract(data: Any) -> None:
         _check(data["score"], _SCORE, "score.")
         check_values(data["score"], _PRECISION, "score.")
     check_values(data, _PRECISION)
+    check_scaled(data["input"], data["preprocess"])
     check_names(data["labels"])
     thresholds, classes = data["thresholds"], len(data["labels"])
     if thresholds is not None and len(thresholds) != classes:
@@ -38,13 +43,25 @@ def check_contract(data: Any) -> None:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Raises ValueError where there are none, or some repeat."""
+    """Raises ValueError where there are none or too many, some repeat, or one is too long or no Unicode."""
     if not names:
         raise ValueError("labels is empty")
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"labels has {len(names):,} names: {MOST_CLASSES:,} at most")
+    odd = next((name for name in names if len(name) > LONGEST_LABEL or not _is_unicode(name)), None)
+    if odd is not None:
+        raise ValueError(f"labels has {_shown(odd)}: a name is Unicode of at most {LONGEST_LABEL:,} characters")
     repeated = [name for name, times in Counter(names).items() if times > 1]
     if repeated:
         shown = ", ".join(map(_shown, repeated[:3]))
         raise ValueError(f"labels has {shown}{' and others' if len(repeated) > 3 else ''} more than once")
+
+
+def check_scaled(size: Mapping[str, Any], how: Mapping[str, Any]) -> None:
+    """Raises ValueError where a small crop_share would have every image enlarged beyond all memory."""
+    scaled = max(size["height"], size["width"]) / how["crop_share"]
+    if scaled > LARGEST_SCALED:
+        raise ValueError(f"crop_share is {how['crop_share']}, which enlarges images to {scaled:,.0f} pixels a side")
 
 
 def check_values(data: Mapping[str, Any], rules: Mapping[str, Rule], prefix: str = "") -> None:
@@ -67,7 +84,17 @@ def _shown(value: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Finite, and no whole number beyond all floats, which have no other way to be infinite."""
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 1000
+    return whole or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_whole(value: Any, least: int, most: int) -> bool:
@@ -94,7 +121,7 @@ def _or_null(rule: Rule) -> Rule:
 
 _TEXT = Rule("text", lambda value: isinstance(value, str))
 _OBJECT = Rule("an object with keys", lambda value: isinstance(value, dict))
-_SIDE = Rule("a whole number from 1 to 65,535", lambda value: _is_whole(value, 1, 65_535))
+_SIDE = Rule("a whole number from 1 to 4,096", lambda value: _is_whole(value, 1, 4096))
 _POSITIVE = Rule("a positive number", lambda value: _is_number(value) and value > 0)
 _NUMBER = Rule("a number", _is_number)
 _NAMES = Rule("a list of texts", lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value))
