@@ -1,15 +1,14 @@
 """The process: runs the command line, turns what it raises into a message and an exit code."""
 
+import contextlib
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 from clf_cli import __version__
-from clf_cli.cli.app import COMMAND_TABLE, app
-from clf_cli.cli.console import show_error
 from clf_cli.errors import ClfError, RunError
+from clf_cli.signals import Stop, listening, received
 
 BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 
@@ -17,28 +16,57 @@ BUG, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `clf` with `arguments` (default: the process's own) and returns its exit code (docs/design.md, 2.5)."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with listening(stays=arguments is None):
+        try:
+            return _answered(given)
+        except Stop as stop:
+            return _stopped(stop)
+
+
+def _answered(given: list[str]) -> int:
     _let_idle_threads_sleep()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # JSON is UTF-8 on every platform
     try:
         code = _run(given)
     except ClfError as error:
+        from clf_cli.cli.console import show_error
+
         show_error(error, _name_of(given))
         code = error.exit_code
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except Exception:  # noqa: BLE001  # the last resort: a bug must look like one
-        traceback.print_exc()
-        sys.stderr.write(
-            f"This is a bug in clf {__version__}, not a mistake of yours. Please report it with the lines above, the "
-            "command that you ran and the output of `clf config show`.\n"
-        )
+    except Exception as error:
+        number = received()
+        if number is not None:  # native code turned it into an error of its own
+            raise Stop(number) from error
+        _tell_bug()
         code = BUG
     return _flush() or code
 
 
+def _stopped(stop: Stop) -> int:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"Stopped by {stop}. No file is left half written: the same command starts again.\n")
+        sys.stderr.flush()
+    _flush()
+    return stop.exit_code
+
+
+def _tell_bug() -> None:
+    import traceback
+
+    traceback.print_exc()
+    sys.stderr.write(
+        f"This is a bug in clf {__version__}, not a mistake of yours. Please report it with the lines above, the "
+        "command that you ran and the output of `clf config show`.\n"
+    )
+
+
 def _run(arguments: list[str]) -> int:
     """Typer prints its own usage errors and always ends with SystemExit."""
+    from clf_cli.cli.app import app  # Typer takes a moment, in which a signal may come
+
     try:
         app(arguments, prog_name="clf")
     except SystemExit as done:
@@ -73,6 +101,8 @@ def _flush() -> int:
 
 
 def _name_of(arguments: list[str]) -> str:
+    from clf_cli.cli.app import COMMAND_TABLE
+
     commands = [name for name, _, _ in COMMAND_TABLE]
     return " ".join(["clf", *(argument for argument in arguments[:1] if argument in commands)])
 

@@ -52,16 +52,14 @@ class UnwritableError(RunError):
     """A file could not be written: disk full, read-only, a file in a folder's place."""
 
 
-class InterruptedRunError(ClfError):
-    """Ctrl-C, after a resumable checkpoint was saved."""
-
-    exit_code = 130
-
-
-class TerminatedRunError(ClfError):
-    """SIGTERM, after a resumable checkpoint was saved."""
+class StoppedRunError(ClfError):
+    """A signal (default: SIGTERM) ended a run in order; the exit code is the shell's for it: 128 and its number."""
 
     exit_code = 143
+
+    def __init__(self, message: str, hint: str | None = None, number: int = 15) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 128 + number
 
 
 def first_line(error: BaseException) -> str:

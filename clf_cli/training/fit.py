@@ -64,7 +64,7 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
     """Trains to the end of the last epoch.
 
     Raises RunError (exit 6) for a loss that is not finite, out of memory and files that cannot be written,
-    InterruptedRunError (130) and TerminatedRunError (143) after saving a resumable checkpoint.
+    StoppedRunError (130, 143) after saving a resumable checkpoint.
     """
     settings = start.settings
     publication = publication_of(start)

@@ -1,8 +1,7 @@
 """The first two steps of a run and one batch of its validation, with everything that a run steps with."""
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,6 @@ import lightning.pytorch as L
 import torch
 from torch import nn
 
-from clf_cli.errors import InterruptedRunError
 from clf_cli.training.callbacks.timing import peak_memory_mb
 from clf_cli.training.feed import Feed
 from clf_cli.training.fit import run_trainer, scoreboard, step_callbacks
@@ -63,8 +61,7 @@ def rehearse(start: Start, network: nn.Module, feed: Feed) -> Tried:
     clock = StepClock()
     seen = first_batch(feed)
     trainer = build_trainer(start, [*step_callbacks(start), scoreboard(start, seen), clock], limits)
-    with ctrl_c_said():
-        run_trainer(trainer, start, network, seen)
+    run_trainer(trainer, start, network, seen)
     first = min(limits.train_batches, optim.accumulate)  # batches of the first step
     warm = len(clock.batches) > first
     measured = clock.batches[first:] if warm else clock.batches
@@ -93,12 +90,3 @@ def first_batch(feed: Feed) -> Feed:
         return feed
     val = replace(feed.val, paths=feed.val.paths[:EVAL_BATCH], targets=feed.val.targets[:EVAL_BATCH])
     return replace(feed, val=val)
-
-
-@contextlib.contextmanager
-def ctrl_c_said() -> Iterator[None]:
-    """Lightning 2.6.6 turns Ctrl-C into the end of the process with status 1."""
-    try:
-        yield
-    except SystemExit as error:
-        raise InterruptedRunError("Stopped; nothing was written.") from error

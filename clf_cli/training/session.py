@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shlex
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,12 +9,12 @@ from pathlib import Path
 
 from torch import nn
 
-from clf_cli import __version__
+from clf_cli import __version__, signals
 from clf_cli.data.dataset import write_splits
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.dataset import DatasetResult, dataset_report
 from clf_cli.engine.model_info import model_info
-from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
+from clf_cli.errors import ClfError, StoppedRunError
 from clf_cli.files import sweep_leftovers, unwritable, write_json, write_text
 from clf_cli.models.compute import apply
 from clf_cli.render.text import scaled
@@ -27,6 +26,7 @@ from clf_cli.training.keeping import publication_of, scored_weights
 from clf_cli.training.record import write_ended, write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.start import Start
+from clf_cli.training.stopped import left_at_once, stopped_run, unfinished_export
 from clf_cli.training.trackers.group import Trackers, open_trackers
 from clf_cli.training.watcher import Watcher, logged
 from clf_cli.values.contract import Contract, labels_mapping
@@ -50,12 +50,14 @@ def notes_of(start: Start, origin: str) -> tuple[str, ...]:
 
 
 def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watcher) -> TrainResult:
-    feed = build_feed(start)
-    for note in (*notes, *feed.notes):
-        watcher.say(note)
     write_record(start.run, start.record)
     trackers = Trackers({}, watcher.warn)
+    saves = start.settings.callbacks.checkpoints
+    signals.before_leaving(lambda: left_at_once(start.run, start.record, saves=saves))
     try:
+        feed = build_feed(start)
+        for note in (*notes, *feed.notes):
+            watcher.say(note)
         trackers = open_trackers(start, watcher)
         start = replace(start, record=replace(start.record, trackers=start.record.trackers | trackers.ids))
         write_record(start.run, start.record)
@@ -63,14 +65,18 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
         fitted = fit(start, network, feed, watcher, trackers)
         result = finish(start, fitted, feed, watcher)
     except BaseException as error:
-        stopped = isinstance(error, (InterruptedRunError, TerminatedRunError, KeyboardInterrupt))
+        stopped = isinstance(error, (StoppedRunError, signals.Stop, KeyboardInterrupt))
         status = write_ended(start.run, start.record, "interrupted" if stopped else "failed")
         trackers.close(status)
         if status == "finished":
-            watcher.say(f"The run is finished, but its export is not: clf export {shlex.quote(str(start.run.root))}")
+            watcher.say(unfinished_export(start.run))
         elif isinstance(error, ClfError):
             watcher.say(f"The run ended early: {error.message}")
+        if isinstance(error, signals.Stop):
+            raise stopped_run(start.run, error.number, status, saves=saves) from None
         raise
+    finally:
+        signals.before_leaving(None)
     trackers.close("finished")
     return result
 

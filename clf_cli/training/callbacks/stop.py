@@ -1,24 +1,24 @@
-"""Ctrl-C and SIGTERM: save a resumable checkpoint, then stop."""
+"""Signals in training: save a resumable checkpoint, then stop."""
 
-import shlex
-import signal
-import threading
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import lightning.pytorch as L
 
-from clf_cli.errors import ClfError, InterruptedRunError, TerminatedRunError
+from clf_cli import signals
+from clf_cli.training.stopped import stopped_run
 from clf_cli.values.run_dir import RunDir
 
-Handler = Callable[[int, FrameType | None], Any] | int | None
+_VAL_PROGRESS = "epoch_loop.val_loop.batch_progress"
+_BEGUN = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+_NOTHING = dict.fromkeys(_BEGUN, 0)
 
 
 class StopCallback(L.Callback):
-    """Ends training at the next optimiser step, or after the validation under way, with last.ckpt written.
+    """Ends training at the next optimiser step, or at the next batch of a validation, with last.ckpt written.
 
-    A second Ctrl-C stops at once. Lightning 2.6.6 ends with status 0 on SIGTERM and 1 on Ctrl-C, saving nothing.
+    A second signal ends the process at once. Lightning 2.6.6 ends with status 0 on SIGTERM and 1 on Ctrl-C, saving
+    nothing.
     """
 
     def __init__(self, run: RunDir, accumulate: int, say: Callable[[str], None], *, saves: bool) -> None:
@@ -26,51 +26,68 @@ class StopCallback(L.Callback):
         self._accumulate = accumulate
         self._say = say
         self._saves = saves
-        self._received: int | None = None
-        self._previous: dict[int, Handler] = {}
+        self._holds = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._receive)
+        signals.defer(self._announce)
+        self._holds = True
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         whole_step = (batch_idx + 1) % self._accumulate == 0
-        if self._received is not None and whole_step and not trainer.is_last_batch:
-            if self._saves:
-                trainer.save_checkpoint(self._run.last, weights_only=False)
-            raise self._stopped()
+        if whole_step and not trainer.is_last_batch:
+            self._stop(trainer)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        trainer.fit_loop.epoch_loop.val_loop.batch_progress.total.reset()  # of a resumed one: see below
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self._stop(trainer)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self._received is not None:  # the epoch before was finished and saved
-            raise self._stopped()
+        self._raise()  # the epoch before was finished and saved
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._release()
-        if self._received is not None:
-            raise self._stopped()
+        self._raise()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
         self._release()
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self._received is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self._received = number
-        self._say("Stopping after this step, with a checkpoint. Ctrl-C again stops at once and loses this epoch.")
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """A checkpoint of a validation says that none of its batches is done: Lightning 2.6.6 would leave out as many
+        at the end, or the whole validation."""
+        if trainer.validating:
+            progress = checkpoint["loops"]["fit_loop"][_VAL_PROGRESS]
+            progress.update(total=_BEGUN, current=_NOTHING, is_last_batch=False)
 
-    def _stopped(self) -> ClfError:
-        kind = InterruptedRunError if self._received == signal.SIGINT else TerminatedRunError
-        if not self._saves:
-            return kind("Stopped; --no-checkpoints kept nothing.")
-        return kind(
-            "Stopped, with a resumable checkpoint.",
-            f"Continue with: clf train --resume {shlex.quote(str(self._run.root))}",
-        )
+    def _stop(self, trainer: L.Trainer) -> None:
+        if signals.received() is None:
+            return
+        if self._saves:
+            signals.take_time()
+            trainer.save_checkpoint(self._run.last, weights_only=False)
+        self._raise()
+
+    def _raise(self) -> None:
+        number = signals.received()
+        if number is not None:
+            raise stopped_run(self._run, number, saves=self._saves)
+
+    def _announce(self) -> None:
+        kept = "with a checkpoint" if self._saves else "without a checkpoint (--no-checkpoints)"
+        self._say(f"Stopping after this step, {kept}. Ctrl-C or SIGTERM again stops at once.")
 
     def _release(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        self._previous = {}
+        if self._holds:
+            signals.release()
+            self._holds = False

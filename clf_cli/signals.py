@@ -1,0 +1,238 @@
+"""SIGINT, SIGTERM and SIGHUP: the first one stops the work in order, a second one at once."""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+GRACE = 25.0  # seconds that the work has to end: Kubernetes and Slurm kill after 30
+REPEAT = 0.5  # seconds: timeout(1) sends its signal twice, and kernel and shell both tell that a terminal is gone
+_LAST_WORDS = 2.0  # seconds that they may take
+_SHOW_CURSOR = b"\x1b[?25h"  # which a live bar hides
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Stop(BaseException):
+    """Raised in the main thread, wherever it is. No Exception, since libraries catch those; and no KeyboardInterrupt,
+    which Lightning 2.6.6 turns into status 1 and Typer into a word of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.number
+
+
+@dataclass
+class _State:
+    """Of this process: signals have no other owner."""
+
+    received: int | None = None  # the first signal
+    at: float = 0.0  # when it came
+    deadline: float | None = None
+    deferred: int = 0  # how many parts of the program want no Stop now
+    announce: Callable[[], object] | None = None
+    last_words: Callable[[], str] | None = None
+    terminals: tuple[int, ...] = ()
+    before: dict[int, Handler] = field(default_factory=dict)  # what handled the signals that are handled here now
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def listening(stays: bool = False) -> Iterator[None]:
+    """Stop is raised in this block on the first signal; 25 s after it, or on a second one, the process ends whatever it
+    does. A signal that was ignored before (nohup) stays ignored. Nothing happens off the main thread.
+
+    With `stays` a process that was stopped is listened to until its end, which may hang in threads and children.
+    """
+    if threading.current_thread() is not threading.main_thread() or _state.before:
+        yield
+        return
+    _start()
+    try:
+        yield
+    finally:
+        if not (stays and _state.received is not None):
+            _end()
+
+
+def received() -> int | None:
+    """The number of the first signal, once one came."""
+    return _state.received
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """A signal waits until this block is over: for renames that belong together."""
+    defer()
+    try:
+        yield
+    finally:
+        release()
+    if _state.received is not None and not _state.deferred:
+        raise Stop(_state.received)
+
+
+def defer(announce: Callable[[], object] | None = None) -> None:
+    """From now on a signal is only remembered (`received`); `announce` is called in another thread when it comes.
+
+    Takes the handlers back from a library that put its own there: Lightning 2.6.6 ends with status 0 on SIGTERM.
+    """
+    _state.deferred += 1
+    _state.announce = announce or _state.announce
+    for number in _state.before:
+        if signal.getsignal(number) is not _handle:
+            signal.signal(number, _handle)
+
+
+def release() -> None:
+    """The end of `defer`. What was remembered is for the caller to act on."""
+    _state.deferred = max(0, _state.deferred - 1)
+    if not _state.deferred:
+        _state.announce = None
+
+
+def take_time() -> None:
+    """From here to the end only a second signal cuts short: what is written now ends the work well."""
+    _state.deadline = None
+
+
+def before_leaving(last_words: Callable[[], str] | None) -> None:
+    """What is done and said when the process ends at once; it has two seconds, in another thread."""
+    _state.last_words = last_words
+
+
+def leave_to_parent() -> None:
+    """For a child process that works for this one: the parent decides what a signal means, and takes the child along
+    when it dies (at once on Linux; elsewhere the child must notice by itself)."""
+    parent = os.getppid()
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+    if sys.platform == "linux":
+        import ctypes  # 10 ms
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the line above
+            os._exit(1)
+
+
+def _start() -> None:
+    vars(_state).update(vars(_State()))
+    _state.terminals = tuple(number for number in (1, 2) if _is_terminal(number))
+    for number in NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            _state.before[number] = signal.signal(number, _handle)
+    if sys.platform != "win32":  # a pipe cannot be waited for there
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        _pipe[:] = [writer, signal.set_wakeup_fd(writer, warn_on_full_buffer=False)]
+        threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
+
+
+def _end() -> None:
+    if _pipe:
+        writer, previous = _pipe
+        signal.set_wakeup_fd(previous)
+        os.close(writer)
+        _pipe.clear()
+    for number, handler in _state.before.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    _state.before = {}
+
+
+_pipe: list[int] = []  # where Python's C handler writes the numbers, also while the main thread is in native code
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if _state.received is None:
+        _state.received = number
+        _let_go_of_terminals(number)
+        if not _state.deferred:
+            raise Stop(number)
+    elif sys.platform == "win32":
+        _leave("Stopped at once.")
+
+
+def _watch(reader: int) -> None:
+    """The thread that ends the process where the main one cannot, or must not wait."""
+    while True:
+        left = None if _state.deadline is None else max(0.0, _state.deadline - time.monotonic())
+        if select.select([reader], [], [], left)[0]:
+            numbers = os.read(reader, 256)
+            if not numbers:
+                os.close(reader)
+                return
+            for number in numbers:
+                if number in _state.before:
+                    _arrived(number)
+        elif _state.deadline is not None and time.monotonic() >= _state.deadline:
+            _leave(f"It did not stop within {GRACE:g} s, and was ended.")
+
+
+def _arrived(number: int) -> None:
+    now = time.monotonic()
+    if not _state.at:
+        _state.at, _state.deadline = now, now + GRACE
+        _let_go_of_terminals(number)
+        announce = _state.announce
+        if announce is not None:
+            with contextlib.suppress(Exception):  # a line that cannot be said must not cost the checkpoint
+                announce()
+    elif number in (signal.SIGINT, signal.SIGTERM) and now - _state.at > REPEAT:
+        _leave("Stopped at once.")
+
+
+def _leave(reason: str) -> None:
+    said = [reason]
+    if _state.last_words is not None:
+        words = _state.last_words
+        thread = threading.Thread(target=lambda: said.append(words()), daemon=True)
+        thread.start()
+        thread.join(_LAST_WORDS)
+    with contextlib.suppress(OSError):
+        if _is_terminal(2):
+            os.write(2, _SHOW_CURSOR)
+        os.write(2, "\n".join(["", *said, ""]).encode("utf-8", "backslashreplace"))
+    os._exit(128 + (_state.received or signal.SIGTERM))
+
+
+def _let_go_of_terminals(number: int) -> None:
+    """Writing to a terminal that is gone is an error; after SIGHUP it goes nowhere instead."""
+    if number in (signal.SIGINT, signal.SIGTERM):
+        return
+    for terminal in _state.terminals:
+        if not _is_terminal(terminal):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), terminal)
+
+
+def _is_terminal(number: int) -> bool:
+    try:
+        return os.isatty(number)
+    except OSError:
+        return False
+
+
+def _after_fork() -> None:
+    """A child must not tell its parent of signals of its own."""
+    if _state.before:
+        signal.set_wakeup_fd(-1)
+        for number in _state.before:
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
+        _state.before, _state.deferred = {}, 0
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_after_fork)
