@@ -20,7 +20,8 @@ Training stops at errors, and so does the gate, unless `--fail-on` names other s
   of 255; CLF706: 99 % of the values are below 80; CLF707: at 64 pixels a side, the centre of an image that has so many
   is as smooth as a blur of 1/64 of the shorter side makes it. 6,524 sound photos and crops have none of them.
 - CLF901 is looked for where `--model MODEL` names a model.
-- A place is a file, a folder or a line of a manifest, relative to the data folder.
+- A place is a file, a folder or a line of a manifest, relative to the data folder; a manifest that lies far from it
+  is named by its whole path.
 """
 _GROUPS = {
     "1": "Files that cannot be used",

@@ -27,9 +27,10 @@ class Manifest:
     split: str | None
     rooted: bool = False  # its first line names the root, and its paths start there, not at its own folder
 
-    @property
+    @cached_property
     def name(self) -> str:
-        return os.path.relpath(self.path, self.root).replace(os.sep, "/")
+        """Seen from the root; the whole path where that is shorter, as of a manifest far from its data."""
+        return min(os.path.relpath(self.path, self.root), str(self.path.absolute()), key=len).replace(os.sep, "/")
 
     @cached_property
     def start(self) -> str:

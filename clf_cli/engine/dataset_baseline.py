@@ -2,13 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clf_cli.data.codes import CODES
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.line_contents import line_contents
 from clf_cli.data.samples import Finding, manifest_line
 from clf_cli.errors import RunError, UsageError
 from clf_cli.files import write_text
@@ -23,8 +25,8 @@ _HINT = "Name another with --baseline, or write it anew with --update-baseline."
 class Entry:
     """One accepted thing: a code at a place, or, where a finding is about the whole set, a code and its sentence.
 
-    A row of a manifest is known by its image, so that lines may move. A file that is renamed is another place. The
-    sentence stands beside a folder that holds more than is listed, which it counts.
+    A row of a manifest is known by its image, a line that gives no row by its content, so that lines may move. A file
+    that is renamed is another place. The sentence stands beside a folder that holds more than is listed: it counts it.
     """
 
     code: str
@@ -38,19 +40,46 @@ class Entry:
 
 
 class Identity:
-    """Which entries a finding stands for, in one data set."""
+    """Which entries a finding stands for, in one data set; `findings` are all that are asked about."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, findings: Iterable[Finding] = ()) -> None:
         rows = (*dataset.samples, *dataset.left_out)
         self._images: Mapping[str, str] = {row.source: row.path for row in rows if manifest_line(row.source)}
+        self._lines = _unused_lines(dataset.root, findings, self._images)
 
     def entries(self, finding: Finding) -> tuple[Entry, ...]:
         """One for each of the finding's places, in their order."""
         if not finding.places:
             return (Entry(finding.code, reason=finding.reason),)
+        if line := self._lines.get((finding.code, finding.path)):
+            return (line,)
         names = [self._images.get(place, place) for place in finding.places]
         counted = finding.reason if finding.count > len(names) else ""
         return numbered(Entry(finding.code, name, "" if at else counted) for at, name in enumerate(names))
+
+
+def _unused_lines(root: Path, findings: Iterable[Finding], images: Mapping[str, str]) -> dict[tuple[str, str], Entry]:
+    """By code and place, what findings of single lines that give no row stand for: `MANIFEST#HASH`; equal lines have
+    numbers."""
+    lines: dict[str, set[tuple[int, str]]] = {}
+    for finding in findings:
+        place = manifest_line(finding.path)
+        if place and not finding.others and finding.path not in images:
+            lines.setdefault(place[0], set()).add((place[1], finding.code))
+    found: dict[tuple[str, str], Entry] = {}
+    for name, asked in lines.items():
+        contents = _contents(root / name, {number for number, _ in asked})
+        known = [(number, code) for number, code in sorted(asked) if number in contents]
+        entries = numbered(Entry(code, f"{name}#{contents[number]}") for number, code in known)
+        found |= {(code, f"{name}:{number}"): entry for (number, code), entry in zip(known, entries, strict=True)}
+    return found
+
+
+def _contents(manifest: Path, numbers: Collection[int]) -> dict[int, str]:
+    """None of a manifest that is no longer there: its lines are then known by their numbers."""
+    with suppress(OSError):
+        return line_contents(manifest, numbers)
+    return {}
 
 
 def numbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -159,7 +159,7 @@ def open_gate(section: GateSection, update: bool = False) -> Gate:
 def judge(dataset: Dataset, findings: Sequence[Finding], gate: Gate, not_searched: Mapping[str, str]) -> Verdict:
     """`findings` with the crossed limits among them, each with its outcome."""
     found = with_limits(dataset, findings, gate)
-    identity = Identity(dataset) if gate.baseline is not None else None
+    identity = Identity(dataset, found) if gate.baseline is not None else None
     entries = [identity.entries(finding) if identity else () for finding in found]
     kinds = {(finding.code, finding.severity): finding for finding in found}
     of_kind = {kind: gate.outcome(finding) for kind, finding in kinds.items()}

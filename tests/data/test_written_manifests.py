@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from clf_cli.data.layout import read_layout
+from clf_cli.data.manifests import Manifest
 from clf_cli.data.samples import Sample
 from clf_cli.data.written_manifests import check_manifest_out, folder_of, made_by, read_header, write_manifest
 from clf_cli.errors import DataError, UsageError
@@ -156,3 +157,15 @@ def test_what_is_no_file_is_not_opened(tmp_path, data):
     os.mkfifo(tmp_path / "all.jsonl")
     with pytest.raises(UsageError, match="did not write it"):
         check_manifest_out(tmp_path / "all.jsonl", data, "clf clean")
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "name"),
+    [
+        ("/repo/data", "/repo/data/train/rows.jsonl", "train/rows.jsonl"),
+        ("/repo/data", "/repo/splits/rows.jsonl", "../splits/rows.jsonl"),
+        ("/mnt/shared/data/pets", "/home/me/rows.jsonl", "/home/me/rows.jsonl"),  # no ../../../../home/me/rows.jsonl
+    ],
+)
+def test_a_manifest_far_from_its_data_is_named_by_its_whole_path(root, path, name):
+    assert Manifest(Path(root), Path(path), None).name == name

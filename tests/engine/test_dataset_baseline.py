@@ -106,6 +106,32 @@ def test_a_line_that_is_no_row_stays_a_line_and_the_whole_set_a_sentence(manifes
     assert identity.entries(Finding.of("CLF507", "", "uneven")) == (Entry("CLF507", reason="uneven"),)
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_lines_that_cannot_be_used_may_move_and_a_new_one_is_new(manifest, kind):
+    """They give no row, and so no image that they could be known by."""
+    manifest = manifest.with_suffix(f".{kind}")
+    head, row, bad = {
+        "jsonl": ("", '{"image": "%s.png", "label": "%s"}', '{"image": "a.png", "label": %d}'),
+        "csv": ("image,label\n", "%s.png,%s", "a.png,%d,more"),
+    }[kind]
+
+    def entries(*lines: str) -> list[Entry]:
+        manifest.write_text(head + "".join(f"{line}\n" for line in lines))
+        dataset = survey_dataset(DataSection(root=manifest), 0)
+        refused = [finding for finding in dataset.findings if finding.code in ("CLF201", "CLF203")]
+        identity = Identity(dataset, refused)
+        return [entry for finding in refused for entry in identity.entries(finding)]
+
+    rows = [row % (name, name) for name in "abc"]
+    before = entries(*rows, bad % 7, bad % 8)
+    assert entries("", bad % 8, *rows, bad % 7) == before[::-1]
+    assert {entry.place.split("#")[0] for entry in before} == {manifest.name}
+    changed = entries(bad % 9, *rows, bad % 8)
+    assert [entry in before for entry in changed] == [False, True]
+    twice = entries(bad % 7, *rows, bad % 7, bad % 8)
+    assert [entry in before for entry in twice] == [True, False, True]
+
+
 def test_one_more_row_of_an_accepted_image_is_new(manifest):
     write_rows(manifest, "a", "b")
     identity = Identity(survey_dataset(DataSection(root=manifest), 0))

@@ -127,6 +127,7 @@ def test_rules_are_the_codes_and_results_point_at_them():
         ("train/0/a.jpg", "/repo/data/train/0/a.jpg", None),
         ("train/rows.jsonl:12", "/repo/data/train/rows.jsonl", 12),
         ("../splits/rows.csv:3", "/repo/splits/rows.csv", 3),
+        ("/home/me/rows.csv:3", "/home/me/rows.csv", 3),
         ("", "/repo/data", None),
         ("a b#?%41:c.jpg", "/repo/data/a b#?%41:c.jpg", None),
         ("é/\udcff.jpg", "/repo/data/é/\udcff.jpg", None),
