@@ -5,11 +5,13 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, BinaryIO, Literal
 
 import PIL
@@ -17,6 +19,7 @@ import PIL
 from clf_cli.data.cache import read_scan, write_scan
 from clf_cli.data.images import UnreadableImageError, open_with_facts
 from clf_cli.data.pixels import Collected, PixelFacts
+from clf_cli.data.scan_process import EndedError, Rows, ScanProcess, worthwhile
 from clf_cli.values.progress import Progress, silent
 
 MISSING, OUTSIDE = "CLF101", "CLF111"
@@ -89,12 +92,13 @@ def scan_files(
         if known is not None:
             facts[path] = known
     unread = [path for path in keys if path not in facts]
-    facts.update(_read_all(root, unread, workers, progress))
-    note = None
+    notes: list[str] = []
+    facts.update(_read_all(root, {path: keys[path][0] for path in unread}, workers, progress, notes))
     if cache is not None and unread and remember:
-        fresh = {path: _row(keys[path], facts[path]) for path in unread if facts[path].content_hash}
+        fresh = {path: [*keys[path], *_row(facts[path])] for path in unread if facts[path].content_hash}
         note = write_scan(cache, root, SCAN_VERSION, remembered | fresh)
-    return Scan(facts, (note,) if note else ())
+        notes += [note] if note else []
+    return Scan(facts, tuple(notes))
 
 
 class _Files:
@@ -147,17 +151,21 @@ def _usable(status: os.stat_result) -> tuple[int, int] | UnreadableImageError:
     return status.st_size, status.st_mtime_ns
 
 
-def _row(key: tuple[int, int], facts: FileFacts) -> list[Any]:
-    """What `_recall` reads; dataclasses.astuple takes 19 us, this 1."""
-    pixels = facts.pixels and _PIXELS_OF(facts.pixels)
-    return [*key, *_FACTS_OF(facts)[:-1], pixels]
+def _row(facts: FileFacts) -> tuple[Any, ...]:
+    """What `_of_row` reads; dataclasses.astuple takes 19 us, this 1."""
+    return (*_FACTS_OF(facts)[:-1], facts.pixels and _PIXELS_OF(facts.pixels))
+
+
+def _of_row(row: Sequence[Any]) -> FileFacts:
+    pixels = None if row[-1] is None else PixelFacts(*map(_frozen, row[-1]))
+    return FileFacts(*row[:-1], pixels=pixels)
 
 
 def _recall(row: list[Any] | None, key: tuple[int, int]) -> FileFacts | None:
     if row is None or tuple(row[:2]) != key:
         return None
     try:
-        return FileFacts(*row[2:-1], None if row[-1] is None else PixelFacts(*map(_frozen, row[-1])))
+        return _of_row(row[2:])
     except (TypeError, ValueError):
         return None
 
@@ -166,29 +174,79 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _read_all(root: Path, paths: list[str], workers: int, progress: Progress) -> Iterator[tuple[str, FileFacts]]:
-    if not paths:
+class _Readers:
+    """What reads chunks of files: threads of this process, and processes where they pay."""
+
+    def __init__(self, sizes: Sequence[int], workers: int) -> None:
+        """Of `workers` at once, for files of `sizes` bytes."""
+        self.notes: list[str] = []
+        self.processes: list[ScanProcess] = []
+        with suppress(OSError):  # the threads do it then
+            for _ in range(worthwhile(sizes, workers)):
+                self.processes.append(ScanProcess())
+        self.threads = len(self.processes) + 1 if self.processes else max(1, workers)
+        self._free: SimpleQueue[ScanProcess | None] = SimpleQueue()
+        for reader in (*self.processes, *[None] * (self.threads - len(self.processes))):
+            self._free.put(reader)
+
+    def read(self, paths: list[str]) -> list[FileFacts]:
+        """Waits for a reader that is free; what a process that dies has not read is read here."""
+        reader = self._free.get()
+        try:
+            if reader is None:
+                return _read_files(paths)
+            return [_of_row(row) for row in reader.read(paths)]
+        except EndedError as error:
+            self.notes.append(f"A process that read images ended early ({error}); its files were read by the others.")
+            reader = None
+            return _read_files(paths)
+        finally:
+            self._free.put(reader)
+
+    def end(self) -> None:
+        """The processes are gone then."""
+        for process in self.processes:
+            process.end()
+
+
+def _read_all(
+    root: Path, sizes: Mapping[str, int], workers: int, progress: Progress, notes: list[str]
+) -> Iterator[tuple[str, FileFacts]]:
+    """Of the paths that have `sizes`, in any order; adds to `notes`."""
+    if not sizes:
         return
+    paths = list(sizes)
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
-    pool = ThreadPoolExecutor(max_workers=max(1, workers))
+    readers = _Readers(list(sizes.values()), workers)
+    pool = ThreadPoolExecutor(max_workers=readers.threads)
     try:
         with progress("Reading images", len(paths)) as advance:
-            for future in as_completed([pool.submit(_read_chunk, root, chunk) for chunk in chunks]):
-                read = future.result()
-                advance(len(read))
-                yield from read
+            futures = {pool.submit(_read_chunk, readers, root, chunk): chunk for chunk in chunks}
+            for future in as_completed(futures):
+                advance(len(futures[future]))
+                yield from zip(futures[future], future.result(), strict=True)
     finally:
-        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the files in hand only
+        try:
+            pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the files in hand only
+        finally:
+            readers.end()
+            notes += readers.notes
 
 
-def _read_chunk(root: Path, paths: list[str]) -> list[tuple[str, FileFacts]]:
+def _read_chunk(readers: _Readers, root: Path, paths: list[str]) -> list[FileFacts]:
+    return readers.read([os.path.join(root, path) for path in paths])  # noqa: PTH118 - as in _Files
+
+
+def read_rows(paths: list[str]) -> Rows:
+    """What a process of the scan answers."""
+    return [_row(facts) for facts in _read_files(paths)]
+
+
+def _read_files(paths: list[str]) -> list[FileFacts]:
     collected = Collected(len(paths))
-    read = [_read(os.path.join(root, path), collected) for path in paths]  # noqa: PTH118 - as in _Files
+    read = [_read(path, collected) for path in paths]
     pixels = iter(collected.facts())
-    return [
-        (path, each if isinstance(each, FileFacts) else FileFacts(*each, pixels=next(pixels)))
-        for path, each in zip(paths, read, strict=True)
-    ]
+    return [each if isinstance(each, FileFacts) else FileFacts(*each, pixels=next(pixels)) for each in read]
 
 
 def _read(path: str, collected: Collected) -> FileFacts | _Usable:
