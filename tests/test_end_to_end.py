@@ -453,7 +453,7 @@ class TestRun:
         assert report(run, "train")["stopped_early"] is False
 
     def test_step_checkpoints(self, varied):
-        run = varied("--checkpoint-every", "3")
+        run = varied("--checkpoint-every-steps", "3")
         assert sorted(path.name for path in run.checkpoints.glob("step-*")) == [
             "step-00000003.ckpt", "step-00000006.ckpt",
         ]  # fmt: skip

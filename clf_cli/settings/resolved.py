@@ -9,7 +9,8 @@ from typing import Any
 from clf_cli.settings.root import Settings, all_settings
 
 COMMAND_LINE = "command line"
-ONE_START = ("train.name", "train.resume", "train.init_from")  # a repeat of a run does not take them over
+# a repeat of a run does not take them over
+ONE_START = ("train.name", "train.resume", "train.init_from", "train.allow_drift")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def left_aside(resolved: Resolved, fixed: Mapping[str, Any]) -> tuple[str, ...]:
 
 def to_toml(settings: Settings, origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
     """TOML of the settings in `paths` (default: all), each with its source. What is not set, and what a repeat must not
-    take over (name, resume, init_from), stands as a comment."""
+    take over (name, resume, allow_drift, init_from), stands as a comment."""
     sections: dict[str, list[str]] = {}
     for setting in all_settings():
         value = dict(dict(settings)[setting.section])[setting.key]

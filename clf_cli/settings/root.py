@@ -172,8 +172,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "demo": ("compute.seed", "compute.threads"),
 }
 
-# Nothing resumes by itself: a settings file or variable cannot ask for it.
-FLAG_ONLY = frozenset({"train.resume"})
+# Nothing resumes by itself: a settings file or variable cannot ask for it, nor allow what differs.
+FLAG_ONLY = frozenset({"train.resume", "train.allow_drift"})
 
 
 def settings_of(command: str) -> Iterator[Setting]:

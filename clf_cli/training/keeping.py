@@ -50,17 +50,17 @@ def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints
         )
 
     keeper = Checkpoints(
-        start.run, scores, payload, section.monitor, section.checkpoint_every, start.settings.optim.accumulate
+        start.run, scores, payload, section.monitor, section.checkpoint_every_steps, start.settings.optim.accumulate
     )
     return keeper.scored_by(*averages)
 
 
 def stored_settings(settings: Settings) -> dict[str, Any]:
     """The settings as plain data, without those that only say where a run began."""
-    plain = settings.model_dump(mode="json")
+    plain, defaults = settings.model_dump(mode="json"), Settings().model_dump(mode="json")
     for path in ONE_START:
         section, _, key = path.partition(".")
-        plain[section][key] = None
+        plain[section][key] = defaults[section][key]
     return plain
 
 

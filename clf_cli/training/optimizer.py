@@ -1,11 +1,13 @@
 """Parameter groups and optimisers."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
 
 from clf_cli.settings.sections import OptimSection
+from clf_cli.training.schedule import Schedule
 
 
 def head_parameters(network: nn.Module) -> set[int]:
@@ -15,7 +17,7 @@ def head_parameters(network: nn.Module) -> set[int]:
     return {id(parameter) for module in modules for parameter in module.parameters()}
 
 
-def parameter_groups(network: nn.Module, optim: OptimSection) -> list[dict[str, object]]:
+def parameter_groups(network: nn.Module, optim: OptimSection) -> list[dict[str, Any]]:
     """Four groups: head or body, decayed or not.
 
     Biases, norms and what the network itself names in `no_weight_decay` are not decayed.
@@ -42,3 +44,14 @@ def build_optimizer(network: nn.Module, optim: OptimSection, *, fused: bool) -> 
     if optim.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=optim.lr, momentum=0.9, nesterov=True, fused=fused)
     return torch.optim.AdamW(groups, lr=optim.lr, fused=fused)
+
+
+def replan(optimizer: torch.optim.Optimizer, scheduler: Any, fresh: list[dict[str, Any]], schedule: Schedule) -> None:
+    """Gives the groups of an optimiser that a checkpoint restored the rates and decays of the settings, `fresh`.
+
+    A checkpoint brings those that it was saved with, also that of the step to come: an extended run has another there.
+    """
+    for group, own in zip(optimizer.param_groups, fresh, strict=True):
+        group["initial_lr"], group["weight_decay"] = own["lr"], own["weight_decay"]
+        group["lr"] = own["lr"] * schedule.factor(scheduler.last_epoch)
+    scheduler.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]

@@ -22,8 +22,18 @@ def new_record(compute: Compute, seed: int, fingerprint: str, command: tuple[str
         workers=compute.workers,
         precision=compute.precision,
         data_fingerprint=fingerprint,
+        machine=machine_of(compute),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def machine_of(compute: Compute) -> dict[str, str]:
+    """What decides how numbers are rounded besides versions: the CPU's instruction set, or the GPU and its CUDA."""
+    import torch  # seconds, which a mistake need not wait for
+
+    if not compute.device.startswith("cuda"):
+        return {"cpu": torch.backends.cpu.get_cpu_capability()}
+    return {"gpu": torch.cuda.get_device_name(compute.device), "cuda": str(torch.version.cuda)}
 
 
 def write_ended(run: RunDir, record: RunRecord, status: Ending) -> Ending:

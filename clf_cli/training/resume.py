@@ -1,57 +1,65 @@
 """Continuing a run exactly: its settings, its data, its compute, from its newest whole checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from clf_cli.data.dataset import load_run_dataset
+from clf_cli.data.dataset import Dataset, load_run_dataset
 from clf_cli.data.scan import scan_threads
-from clf_cli.errors import DataError, ModelError, UsageError
+from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
-from clf_cli.models.compute import resolve_compute
+from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
+from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift, unsafe, version_drift
+from clf_cli.training.drifted_data import data_drift
+from clf_cli.training.record import machine_of
 from clf_cli.training.start import NothingToDo, Start, require_parts
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
-from clf_cli.values.run_record import read_record
-
-# Flags that may differ from the run's own: they change no number of the epochs to come, or say that they do.
-FREE = ("optim.epochs", "train.patience", "compute.workers", "train.resume", "train.checkpoint_every", "train.tracker")
-FREE_SECTIONS = ("callbacks", "export")
-INEXACT = ("compute.device", "compute.threads", "compute.precision", "compute.channels_last")
+from clf_cli.values.run_record import RunRecord, current_versions, read_record, recorded_versions
 
 
 def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start | NothingToDo:
-    """Raises ModelError (exit 4) without a resumable checkpoint, UsageError (exit 2) for a flag that would change the
-    run, DataError (exit 3) when its files changed."""
+    """Raises ModelError (exit 4) without a resumable checkpoint, UsageError (exit 2) with every difference that would
+    change the run and was not allowed, DataError (exit 3) when that is only its data."""
     assert resolved.settings.train.resume is not None
     run, checkpoint = find_checkpoint(resolved.settings.train.resume)
     record = read_record(run)
-    settings, notes = continued_settings(run, resolved)
-    before = read_settings(run.settings).optim.epochs
-    longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != before
+    settings, allowed = merged_settings(run, resolved), resolved.settings.train.allow_drift
+    drifts = settings_drift(checkpoint.settings, settings)
+    planned, epochs = planned_epochs(record, checkpoint, settings.optim.epochs)
+    judged(drifts, allowed, record.drift, str(run.root))
+    longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != epochs
     if record.status == "finished" and not longer:
         return NothingToDo(run, checkpoint.epoch)
     require_parts(settings)
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
         compute = replace(compute, threads=record.threads)
-    dataset = load_run_dataset(run, settings.data, checkpoint.labels, scan_threads(settings.compute.workers), progress)
-    if dataset.fingerprint != record.data_fingerprint:
-        raise DataError(
-            f"The images or labels in {dataset.root} are not those that {run.root} was trained on.",
-            "Restore them, or start a new run from its weights with --init-from.",
-        )
-    extended = before if settings.optim.epochs > before else record.extended_from
-    if settings.optim.epochs != before:
-        notes = (
-            *notes,
-            f"The schedule of {before} epochs is now one of {settings.optim.epochs}: learning rates differ.",
-        )
+    drifts += [*compute_drift(record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
+    drifts += version_drift(recorded_versions(run), current_versions())
+    judged(drifts, allowed, record.drift, str(run.root))
+    dataset = load_run_dataset(
+        run,
+        settings.data,
+        checkpoint.labels,
+        scan_threads(settings.compute.workers),
+        progress,
+        checkpoint.data_fingerprint,
+    )
+    drifts += data_drift(run, dataset, settings.data, checkpoint)
+    notes = judged(drifts, allowed, record.drift, str(run.root))
     return Start(
         run=run,
-        record=replace(record, command=tuple(command), status="running", extended_from=extended),
+        record=replace(
+            continued_record(record, compute, dataset, settings),
+            command=tuple(command),
+            extended_from=epochs if settings.optim.epochs > epochs else record.extended_from,
+            planned=planned,
+            drift=record.drift | {drift.key: drift.change for drift in unsafe(drifts)},
+        ),
         settings=settings,
         settings_toml=Resolved(settings, resolved.origin).to_toml(),
         compute=compute,
@@ -63,7 +71,50 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
             *compute_notes,
             f"Continuing {run.root} from {checkpoint.path.name} (epoch {checkpoint.epoch}).",
         ),
+        step=checkpoint.step,
     )
+
+
+def continued_record(record: RunRecord, compute: Compute, dataset: Dataset, settings: Settings) -> RunRecord:
+    """The record of a run that goes on, with what it goes on with."""
+    return replace(
+        record,
+        status="running",
+        seed=settings.compute.seed,
+        device=compute.device,
+        threads=compute.threads,
+        workers=compute.workers,
+        precision=compute.precision,
+        machine=machine_of(compute),
+        data_fingerprint=dataset.fingerprint,
+    )
+
+
+def planned_epochs(record: RunRecord, checkpoint: Checkpoint, asked: int) -> tuple[dict[str, int], int]:
+    """The epochs planned from each step on, with those that are asked for now, and the epochs planned until now.
+
+    Raises UsageError (exit 2) for fewer epochs than are done.
+    """
+    first = checkpoint.settings["optim"]["epochs"]
+    planned = record.planned or {"0": first}
+    before = planned[max(planned, key=int)]
+    if asked < checkpoint.epoch:
+        raise UsageError(
+            f"--epochs {asked} is less than the {checkpoint.epoch} epochs that {checkpoint.path} has done.",
+            "Ask for more, or take the weights of an earlier epoch.",
+        )
+    if asked == before:
+        return record.planned, before
+    kept = {step: epochs for step, epochs in planned.items() if int(step) < checkpoint.step}
+    return {**kept, str(checkpoint.step): asked}, before
+
+
+def epochs_drift(settings: Settings, before: int) -> list[Drift]:
+    """More epochs are what `--epochs` is for; fewer are another run."""
+    if settings.optim.epochs == before:
+        return []
+    key = "optim.epochs"
+    return [Drift(key, str(before), str(settings.optim.epochs), settings.optim.epochs > before)]
 
 
 def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
@@ -87,25 +138,21 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
 
 
 def continued_settings(run: RunDir, resolved: Resolved) -> tuple[Settings, tuple[str, ...]]:
-    """The run's own settings with the flags of this command, which may only be those that change nothing."""
-    stored = read_settings(run.settings)
-    notes: list[str] = []
-    sections = stored.model_dump()
-    asked = resolved.settings.model_dump()
+    """The settings of a run that begins again, and lines that tell what differs. Raises what `judged` raises."""
+    stored, settings = read_settings(run.settings), merged_settings(run, resolved)
+    drifts = settings_drift(stored.model_dump(mode="json"), settings)
+    return settings, judged(drifts, resolved.settings.train.allow_drift, {}, str(run.root))
+
+
+def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
+    """The run's own settings under the flags of this command."""
+    sections: dict[str, dict[str, Any]] = read_settings(run.settings).model_dump()
+    asked: Mapping[str, Mapping[str, Any]] = resolved.settings.model_dump()
     for setting in settings_of("train"):
-        new, old = asked[setting.section][setting.key], sections[setting.section][setting.key]
-        if not resolved.given(setting.path) or new == old:
-            continue
-        if setting.path in INEXACT:
-            notes.append(f"{setting.path} was {old} and is now {new}: the run goes on, but not bit for bit.")
-        elif setting.path not in FREE and setting.section not in FREE_SECTIONS:
-            raise UsageError(
-                f"{setting.path} is {old} in {run.root} and cannot become {new} when the run is resumed.",
-                "Leave the flag out, or start a new run from its weights with --init-from.",
-            )
-        sections[setting.section][setting.key] = new
-    sections["train"]["resume"] = None
-    return Settings.model_validate(sections), tuple(notes)
+        if resolved.given(setting.path):
+            sections[setting.section][setting.key] = asked[setting.section][setting.key]
+    sections["train"] |= {"resume": None, "allow_drift": ()}
+    return Settings.model_validate(sections)
 
 
 def _resumable(checkpoint: Checkpoint) -> Checkpoint:

@@ -1,6 +1,7 @@
 """How many optimiser steps a run has, and the learning rate of each."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clf_cli.settings.sections import OptimSection
@@ -30,3 +31,34 @@ def lr_factor(step: int, plan: StepPlan) -> float:
         return (step + 1) / plan.warmup
     progress = (step - plan.warmup) / max(1, plan.total - plan.warmup)
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The plans of a run and the step (from 0) from which each decides: one, and one more for each time that more
+    epochs were asked for.
+
+    From the step of an extension on, the learning rate is that of a run planned with the larger number of epochs; the
+    steps before keep theirs. So it may step up there, never above the longer run's own curve, and ends at zero.
+    """
+
+    plans: tuple[tuple[int, StepPlan], ...]
+
+    @property
+    def total(self) -> int:
+        """Optimiser steps in all."""
+        return self.plans[-1][1].total
+
+    def factor(self, step: int) -> float:
+        """Share of the peak learning rate at `step`."""
+        return lr_factor(step, next(plan for first, plan in reversed(self.plans) if first <= step))
+
+
+def schedule_of(optim: OptimSection, batches: int, planned: Mapping[int, int]) -> Schedule:
+    """`planned` maps first steps to epochs, for a run whose epochs grew; without it there is the plan of `optim`."""
+    epochs = planned or {0: optim.epochs}
+    return Schedule(
+        tuple(
+            (first, plan_steps(optim.model_copy(update={"epochs": epochs[first]}), batches)) for first in sorted(epochs)
+        )
+    )

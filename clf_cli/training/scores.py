@@ -1,6 +1,7 @@
 """The scores of a run, epoch by epoch: what every other callback is told."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,11 +73,11 @@ class Scoreboard(L.Callback):
     """
 
     def __init__(
-        self, val: ValImages | None, monitor: str, learning_rates: tuple[float, ...] | None, images: int
+        self, val: ValImages | None, monitor: str, rate: Callable[[int], float] | None, images: int
     ) -> None:
         self._val = val
         self._monitor = monitor
-        self._learning_rates = learning_rates  # of every optimiser step; None: not recorded
+        self._rate = rate  # of an optimiser step, from 0; None: not recorded
         self._images = images  # training images of an epoch
         self._logits: list[Tensor] = []
         self.rows: list[Row] = []
@@ -149,7 +150,7 @@ class Scoreboard(L.Callback):
             "epoch": trainer.current_epoch + 1,
             "train/loss": loss,
             "train/acc_top1": top1,
-            "lr": math.nan if self._learning_rates is None else self._learning_rates[trainer.global_step - 1],
+            "lr": math.nan if self._rate is None else self._rate(trainer.global_step - 1),
             "images": self._images,
         }
 

@@ -23,8 +23,8 @@ from clf_cli.values.run_record import RunRecord
 
 @dataclass(frozen=True)
 class Start:
-    """A run that is ready to train: `checkpoint` is what it continues from, `notes` what to say of it; `again` is
-    whether its folder is there and nothing in it was trained yet."""
+    """A run that is ready to train: `checkpoint` is what it continues from, after `step` optimiser steps, `notes` what
+    to say of it; `again` is whether its folder is there and nothing in it was trained yet."""
 
     run: RunDir
     record: RunRecord
@@ -36,6 +36,7 @@ class Start:
     checkpoint: Path | None
     notes: tuple[str, ...]
     again: bool = False
+    step: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ Status = Literal["running", "finished", "interrupted", "failed"]
 class RunRecord:
     """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC,
     `init_from` the checkpoint that it started from and `init_run_id` the run which made that, `trackers` what each
-    tracker calls the run.
+    tracker calls the run. `planned` maps optimiser steps to the epochs planned from there on, for a run whose epochs
+    changed; `drift` tells by key what was allowed to change when it was resumed; `machine` is the CPU's instruction set,
+    the GPU and CUDA.
 
     What has a default here may be absent from the file: an earlier clf did not write it.
     """
@@ -41,6 +43,9 @@ class RunRecord:
     init_from: str | None = None
     init_run_id: str | None = None
     trackers: dict[str, str] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)
+    drift: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,3 +69,16 @@ def read_record(run: RunDir) -> RunRecord:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{run.run_json} cannot be read: {error}.", "Name a folder that clf train wrote.") from error
     return record
+
+
+def current_versions() -> dict[str, str]:
+    """Of clf, Python and the libraries that decide what a run computes."""
+    return {"clf": __version__, "python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def recorded_versions(run: RunDir) -> dict[str, str]:
+    """Those with which the run was last started, as far as run.json tells them."""
+    data = read_json(run.run_json)
+    libraries = data.get("libraries")
+    found = {"clf": data.get("clf"), "python": data.get("python")} | (libraries if isinstance(libraries, dict) else {})
+    return {name: value for name, value in found.items() if isinstance(value, str)}

@@ -13,6 +13,13 @@ class MetricsCallback(L.Callback):
         self._scores = scores
         self._publication = publication
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Takes away the rows of epochs that a resumed run does again."""
+        if self._scores.rows:
+            write_metrics(self._publication, self._scores.rows)
+        else:
+            self._publication.run.metrics.unlink(missing_ok=True)
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         write_metrics(self._publication, self._scores.rows)
         scored = self._scores.latest

@@ -4,7 +4,8 @@ import csv
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
@@ -28,7 +29,11 @@ class EpochTiming:
 
 
 class TimingCallback(L.Callback):
-    """Stands first, so that an epoch's time holds what the other callbacks cost."""
+    """Stands first, so that an epoch's time holds what the other callbacks cost.
+
+    Its rows, and what it knows of an epoch under way, travel in the checkpoint: timing.csv has one row per epoch, with
+    the time of all starts that its steps are of.
+    """
 
     def __init__(self, run: RunDir, clock: Callable[[], float] = time.perf_counter) -> None:
         self._run = run
@@ -36,6 +41,7 @@ class TimingCallback(L.Callback):
         self._epoch_start = self._batch_end = clock()
         self._waited = self._trained = 0.0
         self._images = 0
+        self._earlier = 0.0  # seconds of the epoch under way, before a resumption
         self.rows: list[EpochTiming] = []
 
     @property
@@ -47,11 +53,24 @@ class TimingCallback(L.Callback):
     @property
     def seconds(self) -> float:
         """Of all epochs of the run, those before a resumption too."""
-        with self._run.timing.open(encoding="utf-8", newline="") as file:
-            return sum(float(row["seconds"]) for row in csv.DictReader(file))
+        return sum(row.seconds for row in self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        under_way = (self._earlier + self._clock() - self._epoch_start, self._waited, self._trained, self._images)
+        return {"rows": [asdict(row) for row in self.rows], "under_way": list(under_way)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = [EpochTiming(**row) for row in state_dict["rows"]]
+        self._earlier, self._waited, self._trained, self._images = state_dict["under_way"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._epoch_start = self._batch_end = self._clock()
+        if not self.rows and trainer.current_epoch and self._run.timing.is_file():
+            self.rows = _read(self._run.timing)[: trainer.current_epoch]  # a checkpoint of clf before 0.2 has none
+        if self.rows:
+            self._write()
+        else:
+            self._run.timing.unlink(missing_ok=True)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._batch_end = self._clock()  # what the end of the epoch before took is not waiting
@@ -77,14 +96,14 @@ class TimingCallback(L.Callback):
         self.rows.append(
             EpochTiming(
                 epoch=trainer.current_epoch + 1,
-                seconds=now - self._epoch_start,
+                seconds=self._earlier + now - self._epoch_start,
                 images_per_second=self._images / training if training else 0.0,
                 data_wait=self.wait_share,
-                memory_mb=peak_memory_mb(pl_module.device),
+                memory_mb=max([peak_memory_mb(pl_module.device), *(row.memory_mb for row in self.rows[-1:])]),
             )
         )
         self._write()
-        self._waited = self._trained = 0.0
+        self._earlier = self._waited = self._trained = 0.0
         self._images = 0
         self._epoch_start = self._batch_end = now
 
@@ -92,15 +111,26 @@ class TimingCallback(L.Callback):
         self._batch_end = self._clock()
 
     def _write(self) -> None:
-        """Appends: a resumed run keeps the rows of the runs before it."""
-        new = not self._run.timing.exists()
-        row = self.rows[-1]
-        with self._run.timing.open("a", encoding="utf-8", newline="") as file:
-            if new:
-                file.write(",".join(COLUMNS) + "\n")
-            file.write(
-                f"{row.epoch},{row.seconds:.3f},{row.images_per_second:.1f},{row.data_wait:.4f},{row.memory_mb:.0f}\n"
+        """Whole, so that an epoch that a resumed run does again has one row."""
+        from clf_cli.render.csv import write_csv
+
+        rows = [
+            (
+                row.epoch,
+                f"{row.seconds:.3f}",
+                f"{row.images_per_second:.1f}",
+                f"{row.data_wait:.4f}",
+                f"{row.memory_mb:.0f}",
             )
+            for row in self.rows
+        ]
+        write_csv(self._run.timing, COLUMNS, rows)
+
+
+def _read(file: Path) -> list[EpochTiming]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return [EpochTiming(int(row["epoch"]), *(float(row[name]) for name in COLUMNS[1:])) for row in rows]
 
 
 def peak_memory_mb(device: torch.device) -> float:

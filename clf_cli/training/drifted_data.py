@@ -1,0 +1,47 @@
+"""What differs between the data that a run was trained on and those that are there now."""
+
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.layout import read_layout
+from clf_cli.data.run_splits import read_splits
+from clf_cli.data.samples import Sample
+from clf_cli.models.checkpoint import Checkpoint
+from clf_cli.settings.sections import DataSection
+from clf_cli.training.drift import Drift
+from clf_cli.values.run_dir import RunDir
+
+SHOWN = 3  # names in a line
+
+
+def data_drift(run: RunDir, dataset: Dataset, section: DataSection, checkpoint: Checkpoint) -> list[Drift]:
+    """Classes, labels, images and contents that are not those of the run's splits.csv, which it goes on with.
+
+    Images that were added are no harm: the run does not draw them.
+    """
+    found = []
+    known, splits = read_splits(run.splits)
+    listing = read_layout(section.root or dataset.root).samples
+    classes = sorted(_classes(listing, splits) - _classes(known, splits))
+    if classes:
+        found.append(Drift("classes", f"{len(checkpoint.labels)} classes", f"also {_named(classes)}"))
+    labels = {row.path: row.label for row in known}
+    moved = [row for row in listing if labels.get(row.path, row.label) != row.label]
+    if moved:
+        names = _named([f"{row.path} ({labels[row.path]} → {row.label})" for row in moved])
+        found.append(Drift("data.labels", "those of splits.csv", f"others for {names}"))
+    if dataset.fingerprint != checkpoint.data_fingerprint:
+        found.append(Drift("data.fingerprint", checkpoint.data_fingerprint or "unknown", dataset.fingerprint))
+    added = len({row.path for row in listing} - labels.keys())
+    if added and section.subset == 1:
+        found.append(Drift("data.images", f"{len(labels)}", f"{len(labels) + added}: the new ones are not trained on"))
+    return found
+
+
+def _classes(rows: tuple[Sample, ...], splits: tuple[str, ...]) -> set[str]:
+    """The labels of train; of data without splits, all."""
+    has_splits = any(row.split for row in rows) and bool(splits)
+    return {row.label for row in rows if not has_splits or row.split == "train"}
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
