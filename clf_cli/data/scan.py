@@ -158,7 +158,7 @@ def _row(facts: FileFacts) -> tuple[Any, ...]:
 
 def _of_row(row: Sequence[Any]) -> FileFacts:
     pixels = None if row[-1] is None else PixelFacts(*map(_frozen, row[-1]))
-    return FileFacts(*row[:-1], pixels=pixels)
+    return FileFacts(*(*row[:-1], pixels))
 
 
 def _recall(row: list[Any] | None, key: tuple[int, int]) -> FileFacts | None:
