@@ -25,7 +25,8 @@ def read_bytes(path: Path, most: int = LARGE) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file", str(path))
-        content = b"" if status.st_size > most else file.read(most + 1)
+        # Python takes a buffer of the size asked for, which a process of little memory may not have for `most`.
+        content = b"" if status.st_size > most else file.read(status.st_size + 1)
         if status.st_size > most or len(content) > most:
             raise OSError(errno.EFBIG, f"It has more than {most >> 20} MiB", str(path))
         return content
