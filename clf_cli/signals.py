@@ -115,17 +115,16 @@ def before_leaving(last_words: Callable[[], str] | None) -> None:
     _state.last_words = last_words
 
 
-def leave_to_parent() -> None:
-    """For a child process that works for this one: the parent decides what a signal means, and takes the child along
-    when it dies (at once on Linux; elsewhere the child must notice by itself)."""
-    parent = os.getppid()
+def leave_to_parent(parent: int | None = None) -> None:
+    """For a child process: its parent decides what a signal means, and takes it along when it dies (at once on Linux;
+    elsewhere the child must notice by itself). `parent` is the id of the process that forked it, where one did."""
     for number in NUMBERS:
         signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
     if sys.platform == "linux":
         import ctypes  # 10 ms
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the line above
+        if parent is not None and os.getppid() != parent:  # it died before the line above
             os._exit(1)
 
 

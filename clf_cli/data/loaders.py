@@ -1,6 +1,5 @@
 """Batches: decoded, augmented and in an order that worker count, interruption and resumption do not change."""
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from clf_cli.data.samplers import (
     of_rank,
     targets_of,
 )
+from clf_cli.data.workers import silent_worker, start_worker, told_workers
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import EVAL_BATCH
@@ -46,6 +46,7 @@ class Loading:
     workers: int = 0  # processes that read; 0 reads in this one
     pin_memory: bool = False  # page-locked batches, for copies to a GPU
     memory_budget: int = 1 << 30  # bytes of decoded images that each reading process may keep
+    timeout: float = 300  # seconds that the main process waits for a batch of a worker; 0 is for ever
     rank: int = 0
     world: int = 1
 
@@ -182,6 +183,7 @@ class ImageLoader(DataLoader[Item]):
     def __init__(
         self, images: TrainImages | EvalImages, sampler: Sampler[Draw] | Sequence[int], loading: Loading
     ) -> None:
+        self.paths = images.paths
         self.held = images.held * max(1, loading.workers)  # bytes: each reading process keeps its own
         super().__init__(
             images,
@@ -191,15 +193,29 @@ class ImageLoader(DataLoader[Item]):
             persistent_workers=loading.workers > 0,
             pin_memory=loading.pin_memory,
             collate_fn=_collate,
-            worker_init_fn=_leave_interrupts,
+            worker_init_fn=start_worker,
+            timeout=loading.timeout if loading.workers else 0,
             generator=torch.Generator(),
         )
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing is read before the first batch
-        for batch in super().__iter__():
-            if isinstance(batch, DataError):
-                raise batch
-            yield batch
+        handed = 0
+        with told_workers(lambda: silent_worker(self._iterator, self.timeout, self._paths_of(handed))):
+            for batch in super().__iter__():
+                if isinstance(batch, DataError):
+                    raise batch
+                yield batch
+                handed += 1
+
+    def _paths_of(self, batch: int) -> list[str]:
+        """Paths of the images of a batch of this iteration, counted from 0."""
+        assert self.batch_size is not None
+        start = batch * self.batch_size
+        return [self.paths[index] for index in self._order()[start : start + self.batch_size]]
+
+    def _order(self) -> list[int]:
+        """Indices of the images of this iteration."""
+        return list(self.sampler)
 
 
 class ResumableLoader(ImageLoader):
@@ -213,13 +229,18 @@ class ResumableLoader(ImageLoader):
         self.draws = draws
         self.done = 0  # batches of the current epoch that were handed out
         self._resume_at = 0
+        self._started_at = 0
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        self.done = self.draws.skip = self._resume_at
+        self.done = self.draws.skip = self._started_at = self._resume_at
         self._resume_at = 0
         for batch in super().__iter__():
             self.done += 1
             yield batch
+
+    def _order(self) -> list[int]:
+        order: list[int] = self.draws.order().tolist()
+        return order[self._started_at * self.draws.loading.batch_size :]
 
     def state_dict(self) -> dict[str, int]:
         return {"batches": self.done, "epoch": self.draws.epoch}
@@ -268,8 +289,3 @@ def _collate(items: list[Item] | DataError) -> Batch | DataError:
         return items
     images, targets, indices = default_collate(items)
     return images, targets, indices
-
-
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches every process of the terminal; only the first one decides what to do about it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

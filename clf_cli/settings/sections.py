@@ -177,6 +177,9 @@ class ComputeSection(Section):
     workers: Annotated[Count | Auto, Flag(("--workers", "-j"))] = Field(
         "auto", description="Processes that read images; with threads never more than the cores."
     )
+    worker_timeout: Annotated[int, Field(ge=0), Flag(metavar="SECONDS")] = Field(
+        300, description="Stop when a batch has not come from a worker for so long; 0 waits for ever."
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="Of training. auto: fp32 on a CPU, bf16 on a GPU that has it. Scores are always fp32."
     )

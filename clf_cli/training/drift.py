@@ -18,7 +18,7 @@ Verdict = Literal["harmless", "rounding", "unsafe", "fixed"]
 HARMLESS = (
     *("callbacks", "export", "inspect", "train.patience", "train.min_delta", "train.tracker", "train.on_nan"),
     *("train.checkpoint_every_steps", "data.root", "data.scan_cache", "data.images", "compute.workers", "versions.python"),
-    *("versions.onnx", "versions.onnxruntime"),
+    *("versions.onnx", "versions.onnxruntime", "compute.worker_timeout"),
 )
 ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
 FIXED = (

@@ -24,6 +24,7 @@ from clf_cli.training.plan import (
 from clf_cli.training.rehearsal import rehearse
 from clf_cli.training.schedule import StepPlan, plan_steps
 from clf_cli.training.session import quiet_libraries
+from clf_cli.training.shared_memory import with_shared_memory
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
 
@@ -39,6 +40,7 @@ def dry_run(start: Start, watcher: Watcher) -> PlanResult:
     with quiet_libraries(None):
         apply(start.compute)
         network, origin = starting_network(start)
+        start = with_shared_memory(start)
         feed = build_feed(start)
         for note in (*start.notes, *([origin] if origin else []), *feed.notes):
             watcher.say(note)

@@ -63,12 +63,12 @@ def build_feed(start: Start) -> Feed:
     settings, dataset, labels = start.settings, start.dataset, start.dataset.labels
     augment = resolve_augment(settings.augment, labels)
     seed, optim = settings.compute.seed, settings.optim
-    pin = start.compute.device.startswith("cuda")
-    loading = Loading(optim.batch_size, start.compute.workers, pin)
+    pin, patience = start.compute.device.startswith("cuda"), settings.compute.worker_timeout
+    loading = Loading(optim.batch_size, start.compute.workers, pin, timeout=patience)
     weights = loss_weights(targets_of(dataset.split("train"), labels), len(labels), optim)
     twice = sampler_report(dataset, optim, seed, epoch=1).findings
     validates = settings.train.val and bool(dataset.split("val"))
-    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin)
+    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin, timeout=patience)
     return Feed(
         dataset=dataset,
         preprocess=start.preprocess,

@@ -25,8 +25,9 @@ from clf_cli.training.fit import fit, starting_network
 from clf_cli.training.keeping import publication_of, scored_weights
 from clf_cli.training.record import write_ended, write_record
 from clf_cli.training.result import TrainResult
+from clf_cli.training.shared_memory import with_shared_memory
 from clf_cli.training.start import Start
-from clf_cli.training.stopped import left_at_once, stopped_run, unfinished_export
+from clf_cli.training.stopped import left_at_once, resumable_without_workers, stopped_run, unfinished_export
 from clf_cli.training.trackers.group import Trackers, open_trackers
 from clf_cli.training.watcher import Watcher, logged
 from clf_cli.values.contract import Contract, labels_mapping
@@ -37,7 +38,7 @@ def run_session(start: Start, watcher: Watcher) -> TrainResult:
     with quiet_libraries(start.run.log if start.checkpoint or start.again else None):
         apply(start.compute)
         network, origin = starting_network(start)
-        start = with_ancestor(start)
+        start = with_shared_memory(with_ancestor(start))
         open_run(start)
         watcher = logged(watcher, start.run.log)
         with quiet_libraries(start.run.log):
@@ -62,7 +63,8 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
         start = replace(start, record=replace(start.record, trackers=start.record.trackers | trackers.ids))
         write_record(start.run, start.record)
         describe(start, network, watcher)
-        fitted = fit(start, network, feed, watcher, trackers)
+        with resumable_without_workers(start.run):
+            fitted = fit(start, network, feed, watcher, trackers)
         result = finish(start, fitted, feed, watcher)
     except BaseException as error:
         stopped = isinstance(error, (StoppedRunError, signals.Stop, KeyboardInterrupt))

@@ -3,8 +3,10 @@
 import contextlib
 import shlex
 import signal
+from collections.abc import Iterator
 
-from clf_cli.errors import ClfError, StoppedRunError
+from clf_cli.data.workers import WorkerError, told_workers
+from clf_cli.errors import ClfError, RunError, StoppedRunError
 from clf_cli.training.record import write_ended
 from clf_cli.training.trackers.tracker import Ending
 from clf_cli.values.run_dir import RunDir
@@ -38,3 +40,15 @@ def left_at_once(run: RunDir, record: RunRecord, *, saves: bool) -> str:
         if write_ended(run, record, "interrupted") == "finished":
             return unfinished_export(run)
     return f"The work since the last checkpoint is lost. {how_to_continue(run)}" if saves else "Nothing is kept."
+
+
+@contextlib.contextmanager
+def resumable_without_workers(run: RunDir) -> Iterator[None]:
+    """In this block a worker that died is a RunError (exit 6) that says how the run continues."""
+    try:
+        with told_workers():
+            yield
+    except WorkerError as error:
+        if not run.last.is_file():
+            raise
+        raise RunError(error.message, f"{error.hint} {how_to_continue(run)} --workers 0") from error
