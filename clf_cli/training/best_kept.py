@@ -1,0 +1,34 @@
+"""best.ckpt of a run that goes on from a checkpoint before its newest: the file of an epoch that is no longer its own."""
+
+from pathlib import Path
+
+from clf_cli.errors import ModelError
+from clf_cli.files import write_atomic
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.training.scores import Row, Scoreboard
+from clf_cli.values.run_dir import RunDir
+
+
+def keep_best(run: RunDir, scores: Scoreboard, copy: Path, monitor: str) -> None:
+    """Makes best.ckpt the best epoch's of `scores`, from `copy` among the top three.
+
+    Where neither file holds that epoch any more, a later epoch becomes the best: the weights that are shipped and the
+    score beside them must be of one epoch.
+    """
+    if scores.best is None or _is_of(run.best, scores.best, monitor):
+        return
+    if _is_of(copy, scores.best, monitor):
+        content = copy.read_bytes()
+        write_atomic(run.best, lambda file: file.write(content))
+    else:
+        scores.best = None
+
+
+def _is_of(file: Path, row: Row, monitor: str) -> bool:
+    """Whether `file` holds the weights of that row."""
+    try:
+        checkpoint = read_checkpoint(file)
+    except ModelError:
+        return False
+    score = checkpoint.score
+    return checkpoint.epoch == row["epoch"] and score is not None and score.value == row[monitor]
