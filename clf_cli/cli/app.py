@@ -97,10 +97,14 @@ class Lazy(HelpCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the real command."""
-        from clf_cli.data.library_caches import settle_folders  # what it imports takes 20 ms, which help need not wait
+        from clf_cli.data.library_caches import settle_folders, temporary_place  # 20 ms, which help need not wait for
 
         settle_folders()
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except OSError:  # of a library that wants a temporary file
+            temporary_place()  # raises RunError where there can be none
+            raise
 
 
 def _never_called() -> None:

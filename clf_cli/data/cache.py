@@ -14,16 +14,18 @@ from clf_cli.files import write_text
 from clf_cli.reading import read_json
 
 CACHE_VARIABLE = "CLF_CACHE_DIR"
+_HOMELESS = Path("/.cache/clf")  # which may not be written, as a rule; what would write there says so
 _MOST = 1 << 32  # bytes of a scan; of a million images it has a third of a gigabyte
 
 
 def cache_dir() -> Path:
     """The folder of everything that may be deleted; it need not exist."""
     named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).expanduser()
-    found = platformdirs.user_cache_dir("clf", appauthor=False)
-    return Path("/", found.removeprefix("~/")) if found.startswith("~") else Path(found)  # "~": a user without a home
+    try:
+        found = Path(named or platformdirs.user_cache_dir("clf", appauthor=False)).expanduser()
+    except RuntimeError:  # a user without a home, as in containers that run under some number
+        return _HOMELESS
+    return found
 
 
 def scan_cache_file(root: Path) -> Path:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from clf_cli.data.library_caches import temporary_place
 from clf_cli.engine.doctor_check import Check, gigabytes
+from clf_cli.errors import RunError
 from clf_cli.values.predictions import EVAL_BATCH, FloatArray
 
 GROUP = "workers"
@@ -41,12 +43,13 @@ def workers(count: int, side: int | None) -> tuple[Check, ...]:
 def _worker(count: int, side: int) -> Check:
     start = time.perf_counter()
     try:
+        temporary_place()  # of the socket between the two
         from torch.utils.data import DataLoader  # not at the top: this file is not about torch
 
         images: Any = _OneBatch(side)
         batch = next(iter(DataLoader(images, batch_size=None, num_workers=1, timeout=PATIENCE)))
         works, reason = bool((batch == 1).all()), "it handed over other values"
-    except (ImportError, RuntimeError, OSError) as error:
+    except (ImportError, RuntimeError, OSError, RunError) as error:
         works, reason = False, str(error).splitlines()[0]
     if works:
         return Check(GROUP, "one worker", f"starts and hands over a batch in {time.perf_counter() - start:.1f} s")

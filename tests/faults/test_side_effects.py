@@ -1,0 +1,124 @@
+"""Every command with the network blocked and the data read-only: only the run and cache folders are written."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save_file
+
+from clf_cli.cli.app import COMMAND_TABLE
+from clf_cli.models.pretrained import published_at
+from clf_cli.models.timm_door import get_pretrained_cfg, timm
+from tests.faults.watched_session import COMMANDS, CONTROL, ONNX, Watched, in_container, watch_session
+from tests.running import TINY_ARCH, draw_discs
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    """Hash and time of change of every file."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in files
+    }
+
+
+def published_weights(hub: Path) -> Path:
+    """A cache of the model hub's client, with weights as published: those that the client would fetch."""
+    place = published_at(get_pretrained_cfg(TINY_ARCH)).place
+    file = hub / Path(*place.parts[place.parts.index("hub") :])
+    file.parent.mkdir(parents=True)
+    save_file(timm.create_model(TINY_ARCH).state_dict(), file)
+    return hub
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_discs(tmp_path_factory.mktemp("data") / "discs")
+
+
+@pytest.fixture(scope="module")
+def session(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """In a folder that another user can reach, which those of pytest are not."""
+    with tempfile.TemporaryDirectory(prefix="clf-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield watch_session(Path(folder), data, published_weights(tmp_path_factory.mktemp("weights") / "hub"))
+
+
+def test_every_command_is_watched():
+    assert {command[0] for command in COMMANDS} == {name for name, _, _ in COMMAND_TABLE}
+
+
+def test_every_command_works(session):
+    """Where the machine lets us: as a user without name and home, all file systems read-only, and no network at all."""
+    told = dict(zip((" ".join(command) for command in COMMANDS), session.codes, strict=False))
+    assert len(told) == len(COMMANDS), session.stderr
+    assert told == dict.fromkeys(told, 0), session.stderr
+    for word in (
+        "Traceback",
+        "not remembered",
+        "temporary cache",
+    ):  # clf's and matplotlib's words for a cache that is lost
+        assert word not in session.stderr
+
+
+def test_python_sees_no_write_elsewhere_and_no_socket(session):
+    control = {(event.call, event.what) for event in session.audited if event.command == CONTROL}
+    assert ("open", str(session.folder / "control" / "python")) in control  # the watch sees what it looks for
+    assert ("socket.connect", "('192.0.2.1', 9)") in control
+    assert session.elsewhere(session.audited) == []
+
+
+def test_the_kernel_sees_no_write_elsewhere_and_no_socket(session):
+    if session.traced is None:
+        pytest.skip("strace is not here, or may not watch processes")
+    control = [str(event) for event in session.traced if event.command == CONTROL]
+    assert any("control/shell" in event for event in control)  # what Python's events do not show
+    assert any("connect" in event and "192.0.2.1" in event for event in control)
+    assert session.elsewhere(session.traced) == []
+
+
+def require_container(session: Watched) -> None:
+    if not session.is_read_only:
+        pytest.skip("no namespaces for mounts and networks may be made here")
+
+
+def test_nothing_was_written_where_all_is_read_only(session):
+    require_container(session)
+    assert not any((session.folder / "control").iterdir())  # the limit bit
+
+
+def test_a_cache_that_cannot_be_written_is_told_and_costs_nothing_else(session):
+    require_container(session)
+    scan = in_container(session.folder, "inspect-dataset", "data", "--no-near-duplicates")
+    assert (scan.code, "Cannot write /.cache/clf/" in scan.stderr, "CLF_CACHE_DIR names" in scan.stderr) == (
+        0,
+        True,
+        True,
+    )
+
+
+def test_only_what_needs_temporary_files_is_refused_where_there_can_be_none(session):
+    require_container(session)
+    predicted = in_container(session.folder, "predict", ONNX, "-r", "data/val")
+    assert (predicted.code, len(predicted.stdout.splitlines())) == (0, 24), predicted.stderr
+    refused = in_container(session.folder, "benchmark", ONNX, "--seconds", "0.1")
+    assert refused.code == 6
+    assert "No folder for temporary files" in refused.stderr
+    assert "TMPDIR" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    mended = in_container(session.folder, "benchmark", ONNX, "--seconds", "0.1", TMPDIR=str(session.folder / "out"))
+    assert mended.code == 0, mended.stderr
+
+
+def test_the_data_are_as_they_were(session, data):
+    before, after = contents(data), contents(session.folder / "data")
+    assert {path: digest for path, (digest, _) in after.items()} == {
+        path: digest for path, (digest, _) in before.items()
+    }
+    assert after == before  # copies keep their times
+
+
+def test_no_temporary_file_is_left(session):
+    assert list((session.folder / "cache" / "tmp").iterdir()) == []
