@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,9 +22,7 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # CI
 _kept: dict[Path, int] = {}  # folders that this process must not make anew, with an open descriptor of each
 
 
-def write_atomic(
-    path: Path, write: Callable[[IO[bytes]], object], before: Callable[[], object] = lambda: None
-) -> None:
+def write_atomic(path: Path, write: Callable[[IO[bytes]], object], before: Callable[[], object] = lambda: None) -> None:
     """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk; `before`
     is called just before it does.
 
@@ -116,6 +114,11 @@ def _write_stream(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """UTF-8 with `\\n` line ends on every platform; what UTF-8 cannot hold, as some file names, becomes `\\udcff`."""
     write_atomic(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+
+
+def write_parts(path: Path, parts: Iterable[str]) -> None:
+    """As `write_text`, of a text that is never held whole."""
+    write_atomic(path, lambda file: file.writelines(part.encode("utf-8", "backslashreplace") for part in parts))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -16,7 +16,6 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from clf_cli.errors import ClfError, RunError, UsageError
-from clf_cli.files import json_text
 from clf_cli.values.progress import Advance, silent
 
 if TYPE_CHECKING:  # it imports numpy, which --help does without
@@ -76,7 +75,9 @@ def sentence(text: str) -> str:
 def publish(report: "Report", as_json: bool, view: str = "table") -> None:
     """The report on stdout: one JSON document, or the table that `view` of render/<kind>.py makes of it."""
     if as_json:
-        write_line(json_text(report.to_json()))
+        with delivery():
+            sys.stdout.writelines(report.json_parts())
+            sys.stdout.write("\n")
         return
     table = vars(import_module(f"clf_cli.render.{report.kind}"))[view](report.result)
     console = Console()

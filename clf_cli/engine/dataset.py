@@ -25,7 +25,7 @@ from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import IntArray
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.progress import Progress, silent
-from clf_cli.values.report import DataRef, Report
+from clf_cli.values.report import DataRef, Findings, Report
 
 USUAL_INPUT = Preprocess(224, 224)  # of most architectures, with ImageNet's mean and deviation
 
@@ -166,7 +166,7 @@ def dataset_report(
     data = DataRef(
         dataset.root.as_posix(), "all", dataset.fingerprint, len(dataset.samples), len(dataset.skipped_in("all"))
     )
-    return Report(result, data=data, findings=tuple(finding.to_json() for finding in result.findings))
+    return Report(result, data=data, findings=Findings(result.findings))
 
 
 def gated(report: Report, dataset: Dataset, gate: Gate, section: InspectSection) -> tuple[Report, Verdict]:
@@ -177,7 +177,7 @@ def gated(report: Report, dataset: Dataset, gate: Gate, section: InspectSection)
     )
     findings = tuple(item.finding for item in verdict.judged)
     result = replace(report.result, findings=findings, gate=verdict)
-    return replace(report, result=result, findings=tuple(item.to_json() for item in verdict.judged)), verdict
+    return replace(report, result=result, findings=Findings(verdict.judged)), verdict
 
 
 def inspect(dataset: Dataset, findings: tuple[Finding, ...], preprocess: Preprocess = USUAL_INPUT) -> DatasetResult:

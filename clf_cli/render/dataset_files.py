@@ -1,5 +1,6 @@
 """A data set's report as files: JSON, CSV and PNG under one name, and two more pictures."""
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from clf_cli.engine.dataset import DatasetResult
 from clf_cli.engine.dataset_examples import Examples
 from clf_cli.engine.suspects import Suspects
 from clf_cli.engine.thumbnails import Pixels, small_image
-from clf_cli.files import write_json
+from clf_cli.files import write_parts
 from clf_cli.render import dataset_bars, dataset_examples, size_counts, suspect_pictures
 from clf_cli.render.csv import write_csv
 from clf_cli.render.dataset import header, rows
@@ -29,7 +30,7 @@ def write_dataset(report: Report, examples: Examples, root: Path, stem: Path) ->
     assert isinstance(result, DatasetResult)
     suffixes = (".json", ".csv", ".png", "-sizes.png", "-examples.png")
     paths = tuple(stem.with_name(f"{stem.name}{suffix}") for suffix in suffixes)
-    write_json(paths[0], report.to_json())
+    write_parts(paths[0], chain(report.json_parts(), ["\n"]))
     write_csv(paths[1], header(result), rows(result))
     save_figure(dataset_bars.figure(result, label(root.name)), paths[2])
     save_figure(size_counts.figure(result, label(root.name)), paths[3])

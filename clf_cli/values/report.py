@@ -1,12 +1,14 @@
 """The envelope of every report, on disk and by --json (docs/design.md, schemas, version 1)."""
 
 import math
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from clf_cli import __version__
+from clf_cli.files import json_text
 
 SCHEMA_VERSION = 1
 Weights = Literal["ema", "live"]
@@ -44,6 +46,28 @@ def finding(category: str, reason: str, path: str = "", severity: str = "warning
 NEVER_VALIDATED = (finding("validation", "these weights were never validated"),)
 
 
+class Tellable(Protocol):
+    """What has a plain-data form."""
+
+    def to_json(self) -> FindingJson: ...
+
+
+@dataclass(frozen=True)
+class Findings(Collection[FindingJson]):
+    """Their plain-data forms, each made when it is asked for: those of a million take a gigabyte."""
+
+    items: Collection[Tellable]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[FindingJson]:
+        return (item.to_json() for item in self.items)
+
+    def __contains__(self, item: object) -> bool:
+        return any(item == own for own in self)
+
+
 class Result(Protocol):
     """What a compute function returns: `kind` names the report, `to_result` gives its plain-data form."""
 
@@ -59,13 +83,24 @@ class Report:
     result: Result
     model: ModelRef | None = None
     data: DataRef | None = None
-    findings: tuple[FindingJson, ...] = ()
+    findings: Collection[FindingJson] = ()
 
     @property
     def kind(self) -> str:
         return self.result.kind
 
     def to_json(self) -> dict[str, Any]:
+        return {**self._head(), "findings": [plain(finding) for finding in self.findings]}
+
+    def json_parts(self) -> Iterator[str]:
+        """The text of `to_json`, a finding at a time. Raises ValueError for a NaN in the result before the first."""
+        yield json_text({**self._head(), "findings": []}).removesuffix("]\n}")
+        for number, told in enumerate(self.findings):
+            lines = json_text(plain(told)).replace("\n", "\n    ")
+            yield f"{',' if number else ''}\n    {lines}"
+        yield "\n  ]\n}" if self.findings else "]\n}"
+
+    def _head(self) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": self.kind,
@@ -73,7 +108,6 @@ class Report:
             "model": asdict(self.model) if self.model else None,
             "data": asdict(self.data) if self.data else None,
             "result": plain(self.result.to_result()),
-            "findings": [plain(finding) for finding in self.findings],
         }
 
 

@@ -8,9 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from clf_cli import __version__
-from clf_cli.values.report import DataRef, ModelRef, Report, plain
+from clf_cli.files import json_text
+from clf_cli.values.report import DataRef, Findings, ModelRef, Report, plain
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,43 @@ def test_the_envelope_of_version_1():
         "result": {"values": []},
         "findings": [{"severity": "warning", "share": 0.5}],
     }
+
+
+FINDINGS = st.dictionaries(
+    st.text(),
+    st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner, max_size=4)),
+    max_size=3,
+)
+
+
+@given(st.lists(FINDINGS, max_size=4))
+@example([{"others": [f'"[{number}]\n' for number in range(101)]}, {}])
+def test_the_parts_are_the_text_of_the_whole(findings):
+    report = Report(Example((1, [2, 3])), findings=findings)
+    assert "".join(report.json_parts()) == json_text(report.to_json())
+
+
+def test_findings_are_told_one_at_a_time():
+    """A million dictionaries take a gigabyte."""
+    alive: list[int] = []
+
+    class Told(dict):
+        def __init__(self) -> None:
+            super().__init__(code="CLF101")
+            alive.append(1)
+
+        def __del__(self) -> None:
+            alive.pop()
+
+    class Item:
+        def to_json(self):
+            return Told()
+
+    report = Report(Example(), findings=Findings([Item()] * 50))
+    most = max(len(alive) for _ in report.json_parts())
+    assert most <= 2
+    assert [*report.findings] == [{"code": "CLF101"}] * 50
+    assert {"code": "CLF101"} in report.findings
 
 
 def test_what_is_not_known_is_null():
