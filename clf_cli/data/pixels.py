@@ -64,8 +64,9 @@ class Collected:
         mean, square = moments[..., 1] / moments[..., 0], moments[..., 2] / moments[..., 0]
         variance = np.maximum(square - mean**2, 0)
         below = counts.cumsum(axis=2, dtype=np.uint32)
-        low = np.count_nonzero(below < 0.01 * moments[..., :1], axis=2).min(axis=1).tolist()
-        high = np.count_nonzero(below < 0.99 * moments[..., :1], axis=2).max(axis=1).tolist()
+        least, most = (np.ceil(share * moments[..., :1]).astype(np.uint32) for share in (0.01, 0.99))
+        low = np.count_nonzero(below < least, axis=2).min(axis=1).tolist()
+        high = np.count_nonzero(below < most, axis=2).max(axis=1).tolist()
         hashes = perceptual_hashes(grey)
         means, stds = mean.round(2).tolist(), np.sqrt(variance).round(2).tolist()
         fine = [
