@@ -106,15 +106,15 @@ def sampler_report(dataset: Dataset, optim: OptimSection, seed: int, epoch: int)
 def epoch_draws(targets: IntArray, classes: int, optim: OptimSection, seed: int, epoch: int) -> Draws:
     """Counts of an epoch (from 1) over train images of classes `targets` (N,); a pure function of seed and epoch."""
     balanced = draws_evenly(optim)
-    order = epoch_order(targets, seed, epoch - 1, balanced)[: epoch_length(len(targets), optim.batch_size)]
+    order = epoch_order(targets, seed, epoch - 1, balanced)[: epoch_length(len(targets), optim.images_per_batch)]
     return Draws(
         epoch=epoch,
         images=np.bincount(targets, minlength=classes).astype(np.int64),
         drawn=drawn_counts(order, targets, classes),
         expected=expected_counts(targets, classes, len(order), balanced),
-        batches_with=batches_with(order, targets, classes, optim.batch_size),
-        batches=math.ceil(len(order) / optim.batch_size),
-        batch_size=optim.batch_size,
+        batches_with=batches_with(order, targets, classes, optim.images_per_batch),
+        batches=math.ceil(len(order) / optim.images_per_batch),
+        batch_size=optim.images_per_batch,
     )
 
 

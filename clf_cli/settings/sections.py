@@ -12,6 +12,8 @@ from pydantic import Field
 
 from clf_cli.settings.section import Auto, Count, Flag, Section, Share
 
+AUTO_BATCH = 32  # images per step, unless said otherwise
+
 
 class DataSection(Section):
     title: ClassVar[str] = "Data"
@@ -103,7 +105,10 @@ class OptimSection(Section):
     title: ClassVar[str] = "Optimisation"
 
     epochs: Annotated[int, Field(gt=0)] = Field(30, description="Passes over the train split.")
-    batch_size: Annotated[int, Field(gt=0), Flag(("--batch-size", "-b"))] = Field(32, description="Images per step.")
+    batch_size: Annotated[Annotated[int, Field(gt=0)] | Auto, Flag(("--batch-size", "-b"))] = Field(
+        AUTO_BATCH,
+        description="Images per step. auto: what fits into memory; --accumulate makes it 32, times the one given.",
+    )
     optimizer: Literal["adamw", "sgd"] = Field("adamw", description="Optimiser; sgd has Nesterov momentum 0.9.")
     lr: Annotated[float, Field(gt=0)] = Field(1e-3, description="Peak learning rate; a cosine takes it to zero.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.05, description="Not applied to biases and norms.")
@@ -120,6 +125,11 @@ class OptimSection(Section):
     head_lr_scale: Annotated[float, Field(gt=0)] = Field(1.0, description="Learning rate of the head over the rest.")
     freeze_epochs: Count = Field(0, description="Epochs at the start in which only the head learns.")
     accumulate: Annotated[int, Field(gt=0)] = Field(1, description="Batches per optimiser step.")
+
+    @property
+    def images_per_batch(self) -> int:
+        """`batch_size`; before `auto` has become a number, the most that it may be: the whole effective batch."""
+        return AUTO_BATCH * self.accumulate if self.batch_size == "auto" else self.batch_size
 
 
 class EmaSection(Section):
@@ -146,6 +156,9 @@ class TrainSection(Section):
     resume: Annotated[Path | None, Flag(metavar="RUN")] = Field(
         None, description="Continue this run exactly; takes its settings from it."
     )
+    allow_drift: Annotated[tuple[str, ...], Flag(metavar="KEY")] = Field(
+        (), description="Resume although this differs, such as optim.lr; the refusal lists the keys."
+    )
     init_from: Annotated[Path | None, Flag(metavar="CKPT")] = Field(
         None, description="Start a new run from a checkpoint's weights."
     )
@@ -155,12 +168,16 @@ class TrainSection(Section):
     )
     patience: Annotated[int, Field(gt=0)] = Field(10, description="Epochs without a better metric before stopping.")
     min_delta: Annotated[float, Field(ge=0)] = Field(0.001, description="Least change that counts as better.")
+    on_nan: Literal["stop", "skip"] = Field(
+        "stop",
+        description="A step with NaN or infinity: stop, or skip it and count it, until there are too many.",
+    )
     tracker: tuple[Literal["csv", "tensorboard", "wandb", "mlflow"], ...] = Field(
         ("csv",),
         description="Also send scores, pictures, settings and model files there; metrics.csv is always written.",
     )
-    checkpoint_every: Annotated[int, Field(gt=0)] | None = Field(
-        None, description="Also keep a resumable step-*.ckpt every so many steps."
+    checkpoint_every_steps: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="Also keep a resumable step-*.ckpt every so many optimiser steps."
     )
 
 

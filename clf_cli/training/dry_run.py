@@ -81,7 +81,7 @@ def planned_training(start: Start, feed: Feed, steps: StepPlan) -> PlannedTraini
     stops = validates and settings.callbacks.early_stopping
     return PlannedTraining(
         epochs=optim.epochs,
-        batch_size=optim.batch_size,
+        batch_size=optim.images_per_batch,
         accumulate=optim.accumulate,
         optimizer=optim.optimizer,
         lr=optim.lr,
@@ -107,7 +107,7 @@ def costs(start: Start, feed: Feed, steps: StepPlan, tried: Tried, sizes: tuple[
     scored_mb = state_mb * (2 if settings.ema.enabled else 1)
     whole_mb = scored_mb + parameters_mb * OPTIMIZER_SETS[settings.optim.optimizer]
     scored = 0 if feed.val is None else 1 + min(TOP, epochs)
-    kept = settings.train.checkpoint_every
+    kept = settings.train.checkpoint_every_steps
     whole = min(2, epochs) + (steps.total // kept if kept else 0)
     golden_mb = (GOLDEN + 1) * 12 * start.preprocess.height * start.preprocess.width / 1e6
     export_mb = state_mb + golden_mb if settings.export.enabled else 0.0

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clf_cli.settings.sections import EmaSection
+from clf_cli.training.module import ClassifierModule
 
 NETWORK_PREFIX = "network."
 Pairs = tuple[tuple[list[Tensor], list[Tensor]], ...]
@@ -56,6 +57,8 @@ class Ema(L.Callback):
         if trainer.global_step <= self._seen_step:  # a micro-batch of an accumulated step
             return
         self._seen_step = trainer.global_step
+        if not _taken(pl_module):
+            return
         floats, others = self._pairs(pl_module)
         if self._seen_step <= self._warmup_steps:
             torch._foreach_copy_(floats[0], floats[1])
@@ -115,6 +118,11 @@ class Ema(L.Callback):
                 ([averages[i] for i in chosen], [lives[i] for i in chosen]) for chosen in (floats, others)
             )
         return self._listed
+
+
+def _taken(pl_module: L.LightningModule) -> bool:
+    """Whether the step changed the weights: one that is skipped does not count as an update."""
+    return not isinstance(pl_module, ClassifierModule) or pl_module.guard.taken
 
 
 def _network(pl_module: L.LightningModule) -> nn.Module:

@@ -64,7 +64,7 @@ def build_feed(start: Start) -> Feed:
     augment = resolve_augment(settings.augment, labels)
     seed, optim = settings.compute.seed, settings.optim
     pin, patience = start.compute.device.startswith("cuda"), settings.compute.worker_timeout
-    loading = Loading(optim.batch_size, start.compute.workers, pin, timeout=patience)
+    loading = Loading(optim.images_per_batch, start.compute.workers, pin, timeout=patience)
     weights = loss_weights(targets_of(dataset.split("train"), labels), len(labels), optim)
     twice = sampler_report(dataset, optim, seed, epoch=1).findings
     validates = settings.train.val and bool(dataset.split("val"))

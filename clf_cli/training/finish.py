@@ -97,6 +97,7 @@ def result_of(start: Start, fitted: Fitted, record: RunRecord, test: MetricsResu
         val=None if best is None else {name: value for name, value in best.items() if name.startswith("val/")},
         test=None if test is None else {f"test/{name}": value for name, value in test.scalars.items()},
         onnx=None,
+        skipped_steps=fitted.skipped_steps,
     )
 
 

@@ -1,21 +1,25 @@
 """The training loop: network, loaders, callbacks and Lightning's trainer put together."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import lightning.pytorch as L
-from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.training.batch_size import what_fits
 from clf_cli.training.callbacks.confusion import ConfusionCallback
+from clf_cli.training.callbacks.early_stopping import PatientStopping
 from clf_cli.training.callbacks.freeze import FreezeBody
 from clf_cli.training.callbacks.history import HistoryCallback
 from clf_cli.training.callbacks.metrics import MetricsCallback
 from clf_cli.training.callbacks.progress import ProgressCallback
 from clf_cli.training.callbacks.sampler import SamplerCallback
 from clf_cli.training.callbacks.samples import SamplesCallback
+from clf_cli.training.callbacks.signs import WarningSigns
+from clf_cli.training.callbacks.skipped import SkippedSteps
 from clf_cli.training.callbacks.step_seed import StepSeed
 from clf_cli.training.callbacks.stop import StopCallback
 from clf_cli.training.callbacks.timing import TimingCallback
@@ -27,7 +31,7 @@ from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
-from clf_cli.training.schedule import StepPlan, lr_factor, plan_steps
+from clf_cli.training.schedule import Schedule, schedule_of
 from clf_cli.training.scores import Scoreboard
 from clf_cli.training.start import Start
 from clf_cli.training.trackers.group import Trackers
@@ -45,6 +49,7 @@ class Fitted:
     timing: TimingCallback
     trackers: Trackers
     stopped_early: bool
+    skipped_steps: int
 
 
 def starting_network(start: Start) -> tuple[nn.Module, str]:
@@ -71,10 +76,13 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
     pictures = Pictures(settings.callbacks.pictures, watcher.say)
     scores = scoreboard(start, feed)
     timing = TimingCallback(start.run)
+    skipped = SkippedSteps(watcher.warn)
     callbacks = [
         timing,
         *step_callbacks(start),
         scores,
+        skipped,
+        warning_signs(start, scores, watcher),
         MetricsCallback(scores, publication),
         *concerns(start, feed, scores, publication, pictures),
         *([TrackingCallback(scores, trackers, start.run)] if trackers.ids else []),
@@ -87,16 +95,26 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
     trainer = build_trainer(start, callbacks)
     run_trainer(trainer, start, network, feed)
     stopped_early = trainer.current_epoch < settings.optim.epochs
-    return Fitted(scores, publication, pictures, timing, trackers, stopped_early)
+    return Fitted(scores, publication, pictures, timing, trackers, stopped_early, skipped.skipped)
+
+
+def warning_signs(start: Start, scores: Scoreboard, watcher: Watcher) -> WarningSigns:
+    counts = Counter(sample.label for sample in start.dataset.split("train"))
+    largest = max(counts.values()) / counts.total()
+    return WarningSigns(scores, watcher.warn, largest, resumed=start.checkpoint is not None)
 
 
 def scoreboard(start: Start, feed: Feed) -> Scoreboard:
     """The callback that scores each epoch, with the learning rate of every step where it is recorded."""
-    optim = start.settings.optim
-    plan = plan_steps(optim, len(feed.train_loader))
-    rates = tuple(optim.lr * lr_factor(step, plan) for step in range(plan.total))
-    recorded = rates if start.settings.callbacks.lr_log else None
-    return Scoreboard(feed.val, start.settings.train.monitor, recorded, feed.images)
+    schedule, peak = scheduled(start, feed), start.settings.optim.lr
+    rate = (lambda step: peak * schedule.factor(step)) if start.settings.callbacks.lr_log else None
+    return Scoreboard(feed.val, start.settings.train.monitor, rate, feed.images)
+
+
+def scheduled(start: Start, feed: Feed) -> Schedule:
+    """The learning rate of every step, those of an extension too."""
+    planned = {int(first): epochs for first, epochs in start.record.planned.items()}
+    return schedule_of(start.settings.optim, len(feed.train_loader), planned)
 
 
 def step_callbacks(start: Start) -> list[L.Callback]:
@@ -108,8 +126,7 @@ def step_callbacks(start: Start) -> list[L.Callback]:
 
 def run_trainer(trainer: L.Trainer, start: Start, network: nn.Module, feed: Feed) -> None:
     """Trains the network as far as the trainer goes. Raises RunError (exit 6)."""
-    plan = plan_steps(start.settings.optim, len(feed.train_loader))
-    module = ClassifierModule(network, step_settings(start, plan, feed), feed.train_paths)
+    module = ClassifierModule(network, step_settings(start, feed), feed.train_paths)
     told_memory(
         lambda: trainer.fit(
             module,
@@ -119,22 +136,24 @@ def run_trainer(trainer: L.Trainer, start: Start, network: nn.Module, feed: Feed
             weights_only=None if start.checkpoint is None else True,
         ),
         start.compute.device,
-        start.settings.optim.batch_size,
+        start.settings.optim.images_per_batch,
+        lambda size: what_fits(start, size),
     )
 
 
-def step_settings(start: Start, plan: StepPlan, feed: Feed) -> StepSettings:
+def step_settings(start: Start, feed: Feed) -> StepSettings:
     """What the training step reads besides the network."""
     device = start.compute.device.partition(":")[0]
     return StepSettings(
         optim=start.settings.optim,
         augment=start.settings.augment,
         preprocess=start.preprocess,
-        plan=plan,
+        schedule=scheduled(start, feed),
         classes=len(start.dataset.labels),
         channels_last=start.settings.compute.channels_last,
         fused_optimizer=device in ("cpu", "cuda") and start.compute.precision != "fp16",
         class_weights=feed.class_weights,
+        on_nan=start.settings.train.on_nan,
     )
 
 
@@ -142,13 +161,14 @@ def averaging(start: Start) -> list[L.Callback]:
     return [Ema(start.settings.ema)] if start.settings.ema.enabled else []
 
 
-def early_stopping(start: Start) -> list[EarlyStopping]:
-    """Lightning's own; nothing stops a run that is not validated."""
+def early_stopping(start: Start) -> list[PatientStopping]:
+    """Nothing stops a run that is not validated."""
     section = start.settings.train
     if not (start.settings.callbacks.early_stopping and section.val):
         return []
     mode = "min" if lower_is_better(section.monitor) else "max"
-    return [EarlyStopping(section.monitor, section.min_delta, section.patience, mode=mode, check_finite=False)]
+    anew = start.step > 0 and str(start.step) in start.record.planned
+    return [PatientStopping(section.monitor, section.min_delta, section.patience, mode, anew=anew)]
 
 
 def concerns(

@@ -1,6 +1,5 @@
 """Training losses over hard or soft targets."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,7 +34,3 @@ def focal_loss(logits: Tensor, targets: Tensor, optim: OptimSection, class_weigh
         return weighted.mean()
     return weighted.sum() / class_weights[targets].sum()
 
-
-def is_finite(loss: Tensor) -> bool:
-    """Reads the value, which waits for the device."""
-    return bool(torch.isfinite(loss).item())

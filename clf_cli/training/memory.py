@@ -1,29 +1,32 @@
-"""Running out of memory, told with the flag to lower."""
+"""Running out of memory, told with the batch size that fits and the flag to lower."""
 
+import gc
+import traceback
 from collections.abc import Callable
 
-import torch
-
 from clf_cli.errors import RunError
+from clf_cli.training.probe import is_out_of_memory
+
+HINT = "Lower --batch-size (--batch-size auto makes up for it with --accumulate), --image-size or --workers."
+Search = Callable[[int], str]  # batch size -> what is known of those that fit, in a sentence
 
 
-def told_memory(train: Callable[[], object], device: str, batch_size: int) -> None:
-    """Runs `train`; running out of memory becomes a RunError (exit 6) that names the flag to lower, and so does a batch
-    too small for batch normalisation."""
-    message = f"Out of memory on {device} at batch size {batch_size}."
-    hint = "Lower --batch-size (--accumulate keeps the effective one), --image-size or --workers."
+def told_memory(train: Callable[[], object], device: str, batch_size: int, search: Search) -> None:
+    """Runs `train`. Running out of memory becomes a RunError (exit 6) that names the largest batch that fits and the
+    flag to lower; so does a batch too small for batch normalisation."""
     try:
         train()
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RunError(message, hint) from error
-    except RuntimeError as error:  # what torch's CPU allocator raises
-        if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
+        return
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
-        raise RunError(message, hint) from error
+        traceback.clear_frames(error.__traceback__)  # they hold the step's tensors
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise RunError(
-            f"This network's batch normalisation cannot learn from {batch_size} image at a time.",
-            "Raise --batch-size or --image-size.",
+            "This network's batch normalisation cannot learn from one image at a time.",
+            "Raise --batch-size or --image-size; the train split must hold two images.",
         ) from error
+    gc.collect()
+    raise RunError(f"Out of memory on {device} at batch size {batch_size}. {search(batch_size)}".strip(), HINT)

@@ -7,18 +7,17 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
-from clf_cli.errors import RunError
 from clf_cli.models.exact import exact_fp32, laid_out
 from clf_cli.settings.sections import AugmentSection, OptimSection
-from clf_cli.training.losses import is_finite, training_loss
-from clf_cli.training.optimizer import build_optimizer
-from clf_cli.training.schedule import StepPlan, lr_factor
+from clf_cli.training.finite import OnNan, Step, StepGuard
+from clf_cli.training.losses import training_loss
+from clf_cli.training.mean import RunningMean
+from clf_cli.training.optimizer import build_optimizer, parameter_groups, replan
+from clf_cli.training.schedule import Schedule
 from clf_cli.values.preprocess import Preprocess
 
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-LossWatch = tuple[int, Tensor, Tensor]  # step, loss, indices of the batch's images
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,12 @@ class StepSettings:
     optim: OptimSection
     augment: AugmentSection
     preprocess: Preprocess
-    plan: StepPlan
+    schedule: Schedule
     classes: int
     channels_last: bool
     fused_optimizer: bool
     class_weights: tuple[float, ...] | None  # (C,)
+    on_nan: OnNan = "stop"
 
 
 class ClassifierModule(L.LightningModule):
@@ -47,29 +47,41 @@ class ClassifierModule(L.LightningModule):
         super().__init__()
         self.network = laid_out(network, torch.channels_last) if settings.channels_last else network
         self._settings = settings
-        self._train_paths = train_paths
-        self.train_loss = MeanMetric()
-        self.train_top1 = MeanMetric()
+        self.guard = StepGuard(network, train_paths, settings.on_nan, settings.schedule.total)
+        self.train_loss = RunningMean()
+        self.train_top1 = RunningMean()
         self._mix = _mix(settings)
-        self._watched: list[LossWatch] = []
         for name, values in (("mean", settings.preprocess.mean), ("std", settings.preprocess.std)):
             self.register_buffer(f"_{name}", torch.tensor(values).view(1, 3, 1, 1) * 255.0, persistent=False)
         weights = None if settings.class_weights is None else torch.tensor(settings.class_weights)
         self.register_buffer("_class_weights", weights, persistent=False)
 
+    def on_train_start(self) -> None:
+        replan(
+            self.trainer.optimizers[0],
+            self.trainer.lr_scheduler_configs[0].scheduler,
+            parameter_groups(self.network, self._settings.optim),
+            self._settings.schedule,
+        )
+
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         pixels, targets, indices = batch
+        self.guard.begin(pixels.device, self._scaler is not None)
+        loss, logits, labels = self.loss_of(pixels, targets)
+        self.guard.saw(loss.detach(), indices, self._step())
+        hard = labels.argmax(dim=1) if labels.ndim > 1 else labels
+        self.train_loss.update(loss.detach(), len(targets))
+        self.train_top1.update((logits.detach().argmax(dim=1) == hard).float())
+        return loss
+
+    def loss_of(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The loss, a scalar, of uint8 (B, 3, H, W); logits (B, C); the targets as mixup made them, (B,) or (B, C)."""
         images = self._laid_out((pixels.float() - self._mean) / self._std)
         labels = targets
         if self._mix is not None:
             images, labels = self._mix(images, targets)
         logits = self.network(images).float()
-        loss = training_loss(logits, labels, self._settings.optim, self._class_weights)
-        self._watch(loss.detach(), indices)
-        hard = labels.argmax(dim=1) if labels.ndim > 1 else labels
-        self.train_loss.update(loss.detach(), len(targets))
-        self.train_top1.update((logits.detach().argmax(dim=1) == hard).float())
-        return loss
+        return training_loss(logits, labels, self._settings.optim, self._class_weights), logits, labels
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Logits (B, C) in float32, whatever precision trains."""
@@ -78,15 +90,18 @@ class ClassifierModule(L.LightningModule):
         return logits
 
     def on_train_epoch_end(self) -> None:
-        self._check_losses()
+        self.guard.check()
 
     def on_validation_start(self) -> None:
-        self._check_losses()
+        self.guard.check()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.guard.check()
 
     def configure_optimizers(self) -> Any:
-        plan = self._settings.plan
+        schedule = self._settings.schedule
         optimizer = build_optimizer(self.network, self._settings.optim, fused=self._settings.fused_optimizer)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_factor(step, plan))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule.factor(step))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(
@@ -95,32 +110,36 @@ class ClassifierModule(L.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the norm. Lightning 2.6.6 refuses fused optimisers under bf16, where no gradient is scaled."""
-        if gradient_clip_val is not None:
-            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            torch.nn.utils.clip_grad_norm_(parameters, gradient_clip_val)
+        """Clips the norm, and drops the gradients of a step that is not taken: Lightning calls this before every step.
+
+        Lightning 2.6.6 itself refuses to clip for fused optimisers under bf16, where no gradient is scaled.
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters])
+        scaler = self._scaler
+        if not self.guard.admits(norm, overflow_is_scale=scaler is not None and scaler.get_scale() >= 1):
+            for parameter in parameters:
+                parameter.grad = None
+        elif gradient_clip_val is not None:
+            torch.nn.utils.clip_grads_with_norm_(parameters, gradient_clip_val, norm)
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        super().optimizer_step(*arguments, **named)
+        if self.guard.at_once:
+            self.guard.check_weights()
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        """What scales the loss under fp16."""
+        scaler: torch.amp.GradScaler | None = getattr(self.trainer.precision_plugin, "scaler", None)
+        return scaler
+
+    def _step(self) -> Step:
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        return Step(self.trainer.global_step + 1, self.current_epoch + 1, rate)
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return images.contiguous(memory_format=torch.channels_last) if self._settings.channels_last else images
-
-    def _watch(self, loss: Tensor, indices: Tensor) -> None:
-        """A read of the loss makes a GPU wait, so losses are read in groups there and at once on a CPU."""
-        self._watched.append((self.trainer.global_step + 1, loss, indices))
-        if loss.device.type == "cpu" or len(self._watched) >= 50:
-            self._check_losses()
-
-    def _check_losses(self) -> None:
-        watched, self._watched = self._watched, []
-        if not watched or is_finite(torch.stack([loss for _, loss, _ in watched]).sum()):
-            return
-        step, loss, indices = next(entry for entry in watched if not is_finite(entry[1]))
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        shown = ", ".join(self._train_paths[index] for index in indices.tolist()[:8])
-        raise RunError(
-            f"The loss became {loss.item()} at step {step} (epoch {self.current_epoch + 1}, learning rate {rate:.3g}). "
-            f"Images of that batch: {shown}{', ...' if len(indices) > 8 else ''}.",
-            "Lower --lr, set --clip-grad, or train in --precision fp32; the checkpoints before this epoch are intact.",
-        )
 
 
 def _mix(settings: StepSettings) -> Mix | None:

@@ -15,7 +15,8 @@ from clf_cli.values.run_record import read_record
 @dataclass(frozen=True)
 class TrainResult:
     """`epochs` were trained; `val` and `test` are scores of the best epoch's weights, or None where nothing was scored.
-    `export_error` and `page_error` are why there is no ONNX file or page, where one was asked for."""
+    `export_error` and `page_error` are why there is no ONNX file or page, where one was asked for. `skipped_steps` were
+    not taken (`--on-nan skip`)."""
 
     kind: ClassVar[str] = "train"
 
@@ -31,6 +32,7 @@ class TrainResult:
     export_error: str | None = None
     page: str | None = None
     page_error: str | None = None
+    skipped_steps: int = 0
 
     @property
     def report(self) -> Report:
@@ -56,6 +58,8 @@ def summary(result: TrainResult) -> tuple[str, ...]:
     epochs = "1 epoch" if result.epochs == 1 else f"{result.epochs} epochs"
     split = "" if result.val is not None else " --split test" if result.test is not None else " --split train"
     lines = [f"{epochs} in {result.seconds:.0f} s{', stopped early' if result.stopped_early else ''}."]
+    if result.skipped_steps:
+        lines.append(f"Steps that were skipped, whose numbers were not finite: {result.skipped_steps}.")
     if result.val is None:
         lines.append("Never validated: the last weights were kept.")
     else:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
+from clf_cli.training.batch_size import with_batch_size
 from clf_cli.training.plan import PlanResult
 from clf_cli.training.result import TrainResult, finished_result
 from clf_cli.training.start import NothingToDo, fresh_start
@@ -20,7 +21,7 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     """
     resume = resolved.settings.train.resume
     if resume is None:
-        start = fresh_start(resolved, progress, command)
+        start = with_batch_size(fresh_start(resolved, progress, command), resolved, progress)
     else:
         from clf_cli.training.restart import restarted_start, without_checkpoint  # torch
         from clf_cli.training.resume import resumed_start
@@ -47,7 +48,7 @@ def plan(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequ
             "--dry-run plans a new run, and --resume continues one as it was planned.",
             "Leave one of them out; the settings and the course of a run are in its settings.toml and metrics.csv.",
         )
-    start = fresh_start(resolved, progress, command, remember=False)
+    start = with_batch_size(fresh_start(resolved, progress, command, remember=False), resolved, progress)
     from clf_cli.training.dry_run import dry_run  # torch and Lightning
 
     return dry_run(start, watcher)

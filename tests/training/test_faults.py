@@ -101,13 +101,14 @@ def test_output_that_cannot_be_written_is_said_before_the_first_step(
 
 def test_out_of_memory_names_the_batch_size_and_the_flag() -> None:
     with pytest.raises(RunError, match="batch size 32") as told:
-        told_memory(lambda: torch.empty(2**50), "cpu", 32)
+        told_memory(lambda: torch.empty(2**50), "cpu", 32, lambda size: f"The largest that fits is {size // 2}.")
+    assert "16" in told.value.message
     assert "--batch-size" in str(told.value.hint)
 
 
 def test_other_errors_of_torch_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="shape"):
-        told_memory(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3), "cpu", 32)
+        told_memory(lambda: torch.zeros(2, 3) @ torch.zeros(2, 3), "cpu", 32, str)
 
 
 @pytest.mark.parametrize(

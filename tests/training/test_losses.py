@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from clf_cli.settings.sections import OptimSection
-from clf_cli.training.losses import is_finite, training_loss
+from clf_cli.training.losses import training_loss
 
 LOGITS = torch.randn(16, 5, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.arange(16) % 5
@@ -35,9 +35,3 @@ def test_focal_loss_counts_easy_images_less() -> None:
     ratio = training_loss(LOGITS, TARGETS, optim, None) / F.cross_entropy(LOGITS, TARGETS)
     easy_ratio = training_loss(easy, TARGETS, optim, None) / F.cross_entropy(easy, TARGETS)
     assert easy_ratio < ratio / 100
-
-
-def test_is_finite() -> None:
-    assert is_finite(torch.tensor(1.0))
-    assert not is_finite(torch.tensor(float("nan")))
-    assert not is_finite(torch.tensor(float("inf")))

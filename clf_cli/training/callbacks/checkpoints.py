@@ -10,6 +10,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.torch_files import save_torch
+from clf_cli.training.best_kept import keep_best
+from clf_cli.training.finite import require_finite
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
@@ -36,6 +38,10 @@ class Checkpoints(Checkpoint):
         self._accumulate = accumulate
         self._top: list[Row] = []
 
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._scores.best is not None:
+            keep_best(self._run, self._scores, self._path(self._scores.best), self._monitor)
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -48,6 +54,8 @@ class Checkpoints(Checkpoint):
         if scored is not None and scored.predictions is not None:
             self._keep_scored(trainer, pl_module, scored.row, scored.is_best)
         trainer.save_checkpoint(self._run.last, weights_only=False)
+        if self._every and trainer.global_step % self._every == 0:  # of the epoch's last batch, after its validation
+            trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         rows = self._scores.rows
@@ -65,17 +73,16 @@ class Checkpoints(Checkpoint):
     def _keep_scored(self, trainer: L.Trainer, pl_module: L.LightningModule, row: Row, is_best: bool) -> None:
         sign = 1.0 if lower_is_better(self._monitor) else -1.0
         kept = sorted([*self._top, row], key=lambda entry: (sign * entry[self._monitor], entry["val/loss"]))[:TOP]
-        if not is_best and row not in kept:
-            return
-        checkpoint = self._scored_weights(trainer, pl_module) | {"clf": self._payload(int(row["epoch"]), row)}
-        if row in kept:
-            save_torch(checkpoint, self._path(row))
-        if is_best:
-            save_torch(checkpoint, self._run.best)
-        for entry in self._top:
-            if entry not in kept:
-                self._path(entry).unlink(missing_ok=True)
+        if is_best or row in kept:
+            checkpoint = self._scored_weights(trainer, pl_module) | {"clf": self._payload(int(row["epoch"]), row)}
+            require_finite(checkpoint)
+            if row in kept:
+                save_torch(checkpoint, self._path(row))
+            if is_best:
+                save_torch(checkpoint, self._run.best)
         self._top = kept
+        for path in set(self._run.top.glob("epoch*.ckpt")) - {self._path(entry) for entry in kept}:
+            path.unlink(missing_ok=True)  # also what an earlier course of the run left
 
     def _scored_weights(self, trainer: L.Trainer, pl_module: L.LightningModule) -> dict[str, Any]:
         """Both weight sets, as the EMA callback names them, in Lightning's layout."""

@@ -1,0 +1,170 @@
+"""Training steps of given batch sizes, tried in a process of its own: running out of memory there costs nothing here.
+
+`python -m clf_cli.training.probe` reads a line of JSON, what to try, then a batch size a line, and answers each with
+`fits` or `too large`. It ends with its input.
+"""
+
+import contextlib
+import gc
+import json
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from clf_cli.signals import leave_to_parent
+
+READY, FITS, TOO_LARGE = "ready", "fits", "too large"
+GPU_SHARE = 0.95  # of the free memory: the rest is for fragments, and for this process's context beside the run's own
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "annot allocate memory",
+    "bad_alloc",
+    "could not create a",  # oneDNN, of a primitive or its memory
+)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What to try: a run's settings and preprocessing as plain data, its classes, and where it computes.
+
+    `room` are bytes of main memory that it may take, None where nobody knows; `taken` are those of them that the run
+    fills with other things; `validates` is whether a batch of validation is part of it.
+    """
+
+    settings: dict[str, Any]
+    preprocess: dict[str, Any]
+    classes: int
+    device: str
+    precision: str
+    threads: int
+    room: int | None
+    taken: int
+    validates: bool
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is what Python, torch or oneDNN raise when an allocation fails."""
+    import torch  # not at the top: a child looks after its parent first
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+
+
+def main() -> None:
+    """The child. Its first answer is `ready` once a batch of two was trained and one of validation scored."""
+    leave_to_parent()
+    probe = Probe(**json.loads(sys.stdin.readline()))
+    made: list[Steps] = []
+    ready = _has_room(lambda: made.append(Steps(probe)))
+    _answer(READY if ready else TOO_LARGE)
+    for line in sys.stdin:
+        _answer(FITS if ready and _has_room(partial(made[0].train, int(line))) else TOO_LARGE)
+
+
+def _answer(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _has_room(work: Callable[[], None]) -> bool:
+    """Whether it ends without running out of memory; what it held is given back."""
+    try:
+        work()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    finally:
+        _give_back()
+    return True
+
+
+def _give_back() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class Steps:
+    """A run's network, optimiser and average in memory, as they are from the second step on."""
+
+    def __init__(self, probe: Probe) -> None:
+        import torch
+
+        from clf_cli.models.build import build_network
+        from clf_cli.settings.root import Settings
+        from clf_cli.training.module import ClassifierModule
+        from clf_cli.training.room import limit_addresses
+        from clf_cli.values.preprocess import Preprocess
+
+        settings = Settings.model_validate(probe.settings)
+        preprocess = Preprocess.from_json(probe.preprocess)
+        torch.set_num_threads(probe.threads)
+        self.device = torch.device(probe.device)
+        self.probe = probe
+        self.size = (preprocess.height, preprocess.width)
+        if self.device.type == "cpu":
+            limit_addresses(probe.room, probe.taken)
+        if self.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self.device)
+            torch.cuda.set_per_process_memory_fraction(GPU_SHARE * free / total, self.device)
+        network = build_network(settings.model.arch, probe.classes, settings.model.drop_rate, image_size=self.size)
+        self.module = ClassifierModule(network, _step_settings(probe, settings, preprocess), ()).to(self.device)
+        self.optimizer = self.module.configure_optimizers()["optimizer"]
+        self.average = deepcopy(self.module.network) if settings.ema.enabled else None
+        self.train(2)
+        if probe.validates:
+            self.validate()
+
+    def train(self, images: int) -> None:
+        """One step of so many images."""
+        import torch
+
+        pixels = torch.randint(256, (images, 3, *self.size), dtype=torch.uint8).to(self.device)
+        targets = (torch.arange(images) % self.probe.classes).to(self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.probe.precision)
+        mixed = contextlib.nullcontext() if half is None else torch.autocast(self.device.type, half)
+        self.module.train()
+        with mixed:
+            loss = self.module.loss_of(pixels, targets)[0]
+        loss.backward()
+        self.optimizer.step()
+
+    def validate(self) -> None:
+        """One batch of validation, in fp32."""
+        import torch
+
+        from clf_cli.values.predictions import EVAL_BATCH
+
+        with torch.no_grad():
+            self.module.eval().validation_step(
+                (torch.zeros(EVAL_BATCH, 3, *self.size, device=self.device), *[torch.empty(0)] * 2), 0
+            )
+
+
+def _step_settings(probe: Probe, settings: Any, preprocess: Any) -> Any:
+    from clf_cli.training.module import StepSettings
+    from clf_cli.training.schedule import schedule_of
+
+    return StepSettings(
+        optim=settings.optim,
+        augment=settings.augment,
+        preprocess=preprocess,
+        schedule=schedule_of(settings.optim, 1, {}),
+        classes=probe.classes,
+        channels_last=settings.compute.channels_last,
+        fused_optimizer=probe.device.partition(":")[0] in ("cpu", "cuda") and probe.precision != "fp16",
+        class_weights=None,
+    )
+
+
+if __name__ == "__main__":
+    main()
