@@ -16,6 +16,11 @@ from clf_cli.values.run_dir import newest_runs
 COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Train": (
         ("train", "Train a classifier and export it.", "train"),
+        (
+            "verify-resume",
+            "Prove that your runs continue exactly: kill a short one, continue it and compare.",
+            "verify_resume",
+        ),
         ("runs", "List the runs of a folder with their scores.", "runs"),
         ("history", "Show the course of runs: loss, accuracy and learning rate over the epochs.", "history"),
         ("report", "Write a run as one HTML page, to look at without a network.", "report"),
