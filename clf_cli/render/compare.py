@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.compare import ChangedAnswer, CompareResult, Gate, Side
+from clf_cli.render.csv import no_formula
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
 FLIPS, CLASSES, NAMED = 20, 10, 8  # rows that are shown; --json has all
@@ -29,7 +30,8 @@ def table(result: CompareResult) -> RenderableType:
 def rows(result: CompareResult) -> Iterator[tuple[str, ...]]:
     """The images with another answer, as HEADER names the columns; `right` is a, b or neither."""
     for flip in result.flips:
-        yield flip.path, flip.true, flip.a, flip.b, flip.right or "neither", "yes" if flip.tie else "no"
+        names = map(no_formula, (flip.path, flip.true, flip.a, flip.b))
+        yield *names, flip.right or "neither", "yes" if flip.tie else "no"
 
 
 def _who(role: str, side: Side) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.render.class_axis import class_axis, write_axes
+from clf_cli.render.csv import no_formula
 from clf_cli.render.figures import (
     FAINT,
     SCALE,
@@ -40,13 +41,13 @@ PAIR = TextStyle(size=7.5)
 
 def header(result: ConfusionResult) -> tuple[str, ...]:
     """The first line of the CSV file: `true`, then the predicted classes."""
-    return (HEADER, *result.labels)
+    return (HEADER, *map(no_formula, result.labels))
 
 
 def rows(result: ConfusionResult) -> Iterator[tuple[str | int, ...]]:
     """One line per true class: its name, then its counts in label order."""
     for name, counts in zip(result.labels, result.counts.tolist(), strict=True):
-        yield (name, *counts)
+        yield (no_formula(name), *counts)
 
 
 def table(result: ConfusionResult) -> RenderableType:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from clf_cli.engine.compare import Contender, compare
-from clf_cli.render.compare import FLIPS, points, table
+from clf_cli.render.compare import FLIPS, points, rows, table
 from clf_cli.render.compare_files import write_compare
 from clf_cli.settings.sections import CompareSection
 from clf_cli.values.labels import Labels
@@ -111,6 +111,12 @@ def test_points(difference, words):
     assert points(float("nan")) == "–"
 
 
+def test_paths_and_classes_are_no_formulas_in_a_spreadsheet():
+    result = result_of(RIGHT, np.where(np.arange(60) < 3, 0, RIGHT))
+    flip = replace(result.flips[0], path="=cmd()", true="@x", a="-1", b="+y")
+    assert next(rows(replace(result, flips=(flip,))))[:4] == ("'=cmd()", "'@x", "-1", "'+y")
+
+
 def test_files(tmp_path):
     result = result_of(RIGHT, np.where(np.arange(60) < 3, 0, RIGHT))
     report = Report(result)
@@ -118,6 +124,6 @@ def test_files(tmp_path):
     assert [path.name for path in paths] == ["compare.json", "compare.csv"]
     assert json.loads(paths[0].read_text()) == report.to_json()
     with paths[1].open(newline="") as file:
-        header, *rows = csv.reader(file)
+        header, *lines = csv.reader(file)
     assert header == ["path", "true", "a", "b", "right", "tie"]
-    assert rows[0] == ["[bold]image,1.png", "[red]x[/]", "[red]x[/]", "", "a", "no"]
+    assert lines[0] == ["[bold]image,1.png", "[red]x[/]", "[red]x[/]", "", "a", "no"]

@@ -210,6 +210,12 @@ def test_summary():
     assert summary(result_of([[3, 1], [0, 0]])) == "3 of 4 images right (75.0 %) · 2 classes, 1 of them without images"
 
 
+def test_a_class_is_no_formula_in_a_spreadsheet():
+    result = result_of([[1, 2], [3, 4]], ("-1", "=cmd()"))
+    assert header(result) == ("true", "-1", "'=cmd()")
+    assert list(rows(result)) == [("-1", 1, 2), ("'=cmd()", 3, 4)]
+
+
 def test_csv_rows_keep_names_as_they_are():
     result = result_of([[1, 2], [0, 3]], ["", "00"])
     assert header(result) == ("true", "", "00")

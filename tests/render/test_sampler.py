@@ -47,6 +47,11 @@ def test_each_class_has_a_row():
     assert "The rarest class, 00, has 50 images: 100.0 in an epoch on average, in 6 of this one's 7 batches" in text
 
 
+def test_a_class_is_no_formula_in_a_spreadsheet():
+    names = [row[1] for row in rows(sampler_result(DRAWS, Labels(("-1", "=cmd()", "@x"))))]
+    assert names == ["-1", "'=cmd()", "'@x"]
+
+
 def test_rows_of_the_csv_file_name_what_they_hold():
     assert dict(zip(HEADER, next(rows(RESULT)), strict=True)) == {
         "index": 0,
