@@ -1,5 +1,6 @@
 """After the last epoch: pictures that were put off, the test with the best weights, export, page, the result."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,11 +61,19 @@ def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainR
             else replace(result, export_error=failed.message)
         )
     onnx = start.run.onnx if result.onnx is not None else None
+    if onnx is None and is_outdated(start.run.onnx, chosen):
+        file = shlex.quote(start.run.root.as_posix())
+        watcher.warn(f"{start.run.relative(start.run.onnx)} is of earlier weights of this run: clf export {file}")
     tell_trackers(fitted, result, (chosen, onnx))
     if start.settings.callbacks.report:
         result = with_page(result, start, record, seen if record.validated else None)
     settle(start, record, result)
     return result
+
+
+def is_outdated(onnx: Path, chosen: Path | None) -> bool:
+    """Whether the ONNX file of an earlier end of the run was not renewed after its best weights were."""
+    return onnx.is_file() and chosen is not None and chosen.stat().st_mtime_ns > onnx.stat().st_mtime_ns
 
 
 def settle(start: Start, record: RunRecord, result: TrainResult) -> None:
