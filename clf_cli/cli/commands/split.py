@@ -56,6 +56,7 @@ def split(
     report = _split(resolved, section, out, previous)
     publish(report, as_json=as_json)
     warn_of(report.findings)
+    _say_next(report)
 
 
 def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
@@ -87,6 +88,19 @@ def _split(resolved: Resolved, section: DataSection, out: Path | None, previous:
         for file in result.files:
             say(f"Wrote {file}")
     return split_report(result, draft)
+
+
+def _say_next(report: "Report") -> None:
+    """What the manifests that were written are for."""
+    from clf_cli.engine.split import SplitResult
+
+    assert isinstance(report.result, SplitResult)
+    files = report.result.files
+    if not files:
+        return
+    say(f"Next: {shlex.join(['clf', 'train', '--data', files[0]])}" + (", and so on for each." if files[1:] else ""))
+    if files[1:]:
+        say("The runs judge every label together: clf inspect-dataset --model RUN --model RUN ...")
 
 
 def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:

@@ -73,6 +73,7 @@ def test_without_out_nothing_is_written(data, clf, tmp_path):
     done = clf("split", data)
     assert done.code == 0
     assert "Nothing is written without --out" in done.stdout
+    assert "Next:" not in done.stderr
     assert contents(tmp_path) == before
 
 
@@ -145,6 +146,7 @@ def test_folds_are_a_manifest_each(data, clf):
         assert f"of 100 folds: {why}" in clf("split", data, "--folds", "100", *more).stderr
     draw_texture(data / "cat/new.png", 99)
     assert told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))["moved"] == []
+    assert "Next: clf train --data cv-1.jsonl" in clf("split", data, "--out", "cv.jsonl", "--folds", "3").stderr
     done = clf("split", data, "--out", "cv.jsonl", "--folds", "2")
     assert done.code == 2
     assert "folds 3, not 2" in done.stderr
