@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from clf_cli.data.detail import centre, details
+from clf_cli.data.detail import CENTRE, centre, details
 
 GRID = 64  # of more pixels a side than this every n-th is looked at: all cost 0.7 of the decoding of a photo
 SIDE = 32  # of the thumbnail that the hash is taken from
 _POWERS = np.arange(256, dtype=np.float64)[:, None] ** [0, 1, 2]
 _PACKED = struct.Struct("=768I")  # numpy takes a list of 768 numbers in 50 us, this in 10
-_FEW = 8  # larger arrays than of so many centres are mapped and unmapped each time: 29 us an image instead of 9
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,27 +36,36 @@ def on_grid(image: Image.Image, most: int) -> Image.Image:
 
 
 class Collected:
-    """What is kept of decoded images until their facts are computed, for many at once: at most 8 kB an image."""
+    """What is kept of decoded images until their facts are computed, for many at once: at most 12 kB an image."""
 
     def __init__(self, most: int) -> None:
         """For at most that many images."""
         self._histograms: list[bytes] = []
         self._thumbnails = Image.new("RGB", (SIDE, SIDE * most))  # one below the other: bytes of each cost 5 us more
-        self._centres: list[bytes | None] = []
+        self._centres: Image.Image | None = None  # likewise, of the images at `_with_centre`
+        self._with_centre: list[int] = []
+        self._most = most
 
     def add(self, image: Image.Image) -> None:
         """Takes an RGB image."""
+        place = len(self._histograms)
         grid = on_grid(image, GRID)
         self._histograms.append(_PACKED.pack(*grid.histogram()))
         small = grid.resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=1)
-        self._thumbnails.paste(small, (0, SIDE * len(self._centres)))
-        self._centres.append(centre(image))
+        self._thumbnails.paste(small, (0, SIDE * place))
+        middle = centre(image)
+        if middle is None:
+            return
+        if self._centres is None:
+            self._centres = Image.new("RGB", (CENTRE, CENTRE * self._most))
+        self._centres.paste(middle, (0, CENTRE * len(self._with_centre)))
+        self._with_centre.append(place)
 
     def facts(self) -> list[PixelFacts]:
         """One for each image, in the order in which they were added."""
-        if not self._centres:
+        if not self._histograms:
             return []
-        thumbnails = self._thumbnails.crop((0, 0, SIDE, SIDE * len(self._centres))).convert("L")
+        thumbnails = self._thumbnails.crop((0, 0, SIDE, SIDE * len(self._histograms))).convert("L")
         grey = np.asarray(thumbnails).reshape(-1, SIDE, SIDE).astype(np.float32)
         counts = np.frombuffer(b"".join(self._histograms), dtype=np.uint32).reshape(-1, 3, 256)
         moments = counts @ _POWERS  # (N, 3, 3): pixels, their sum, their sum of squares
@@ -69,13 +77,19 @@ class Collected:
         high = np.count_nonzero(below < most, axis=2).max(axis=1).tolist()
         hashes = perceptual_hashes(grey)
         means, stds = mean.round(2).tolist(), np.sqrt(variance).round(2).tolist()
-        fine = [
-            detail for start in range(0, len(grey), _FEW) for detail in details(self._centres[start : start + _FEW])
-        ]
+        fine = self._details()
         return [
             PixelFacts(tuple(mean), tuple(std), float(dark), float(bright), detail, text)
             for mean, std, dark, bright, detail, text in zip(means, stds, low, high, fine, hashes, strict=True)
         ]
+
+    def _details(self) -> list[float | None]:
+        found: list[float | None] = [None] * len(self._histograms)
+        if self._centres is not None:
+            centres = np.asarray(self._centres).reshape(-1, CENTRE, CENTRE, 3)[: len(self._with_centre)]
+            for place, detail in zip(self._with_centre, details(centres), strict=True):
+                found[place] = detail
+        return found
 
 
 def _cosines() -> Floats:
