@@ -25,7 +25,7 @@ from clf_cli.data.samplers import (
     of_rank,
     targets_of,
 )
-from clf_cli.data.workers import silent_worker, start_worker, told_workers
+from clf_cli.data.workers import patient, start_worker
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import EVAL_BATCH
@@ -199,13 +199,11 @@ class ImageLoader(DataLoader[Item]):
         )
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing is read before the first batch
-        handed = 0
-        with told_workers(lambda: silent_worker(self._iterator, self.timeout, self._paths_of(handed))):
-            for batch in super().__iter__():
-                if isinstance(batch, DataError):
-                    raise batch
-                yield batch
-                handed += 1
+        read = super().__iter__
+        for batch in patient(read, self, self._paths_of) if self.num_workers else read():
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
 
     def _paths_of(self, batch: int) -> list[str]:
         """Paths of the images of a batch of this iteration, counted from 0."""

@@ -3,9 +3,14 @@
 import multiprocessing
 import re
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Self, TypeVar
+from weakref import WeakSet
 
 from clf_cli.errors import RunError
 from clf_cli.signals import leave_to_parent
@@ -14,8 +19,12 @@ AHEAD = 2  # batches that torch has each worker prepare
 SHARED = Path("/dev/shm")  # Linux's shared memory, through which batches come
 IN_MAIN = "--workers 0 reads in the main process"
 
+T = TypeVar("T")
+
+_loaders: WeakSet[Any] = WeakSet()  # that have workers
 _TORCH_SAYS = ("DataLoader worker", "DataLoader timed out", "Pin memory thread", "shared memory", "torch_shm")
 _SHOWN = 8  # paths
+_BUS = getattr(signal, "SIGBUS", 0) or 1 << 20  # POSIX only; no code of an exit elsewhere
 
 
 def start_worker(number: int) -> None:
@@ -35,27 +44,86 @@ class WorkerError(RunError):
     """A process that reads images died, hangs or has no shared memory."""
 
 
+def patient(batches: Callable[[], Iterator[T]], loader: Any, paths_of: Callable[[int], Sequence[str]]) -> Iterator[T]:
+    """What torch's `loader` hands over, with errors about its workers told as WorkerError (exit 6).
+
+    `paths_of` gives the images of a batch, counted from 0. A batch that has come, but whose memory a stopped worker
+    does not hand over, is outside torch's own timeout (2.15): a thread watches it.
+    """
+    _loaders.add(loader)
+    handed = 0
+    with _Watch(loader.timeout) as watch:
+        read = batches()
+        while True:
+            try:
+                watch.since = time.monotonic()
+                batch = next(read)
+                watch.since = None
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:
+                if watch.expired or "timed out" in str(error):
+                    raise silent_worker(loader.timeout, paths_of(handed)) from error
+                if isinstance(error, RuntimeError) and not is_about_workers(error):
+                    raise
+                raise WorkerError(*_said(str(error))) from error
+            yield batch
+            handed += 1
+
+
+class _Watch:
+    """Kills the workers when a batch takes longer than torch may take to say so itself."""
+
+    def __init__(self, seconds: float) -> None:
+        self.since: float | None = None
+        self.expired = False
+        self._limit = seconds * 1.1 + 1 if seconds else 0.0
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        if self._limit:
+            threading.Thread(target=self._look, name="workers", daemon=True).start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._over.set()
+
+    def _look(self) -> None:
+        while not self._over.wait(min(5.0, self._limit / 10)):
+            since = self.since
+            if since is not None and time.monotonic() - since > self._limit:
+                self.expired = True
+                kill_workers()
+                return
+
+
+def kill_workers() -> None:
+    """Ends those of every loader at once: torch asks them to end, and waits for ever for one that is stopped. It is not
+    told that they died: it would say so anywhere in the main thread."""
+    from torch.utils.data._utils import signal_handling
+
+    for iterator in [loader._iterator for loader in _loaders if loader._iterator is not None]:
+        if iterator._worker_pids_set:
+            signal_handling._remove_worker_pids(id(iterator))
+            iterator._worker_pids_set = False
+        for worker in iterator._workers:
+            worker.kill()
+
+
 @contextmanager
-def told_workers(silent: Callable[[], WorkerError] | None = None) -> Iterator[None]:
-    """In this block what torch says of a worker is a WorkerError (exit 6) with the flags to lower; `silent` makes the
-    one of a worker that does not answer."""
+def told_workers() -> Iterator[None]:
+    """In this block a worker that died is a WorkerError (exit 6) with the flags to lower."""
     try:
         yield
     except RuntimeError as error:
         if not is_about_workers(error):
             raise
-        if "timed out" in str(error) and silent is not None:
-            raise silent() from error
         raise WorkerError(*_said(str(error))) from error
 
 
-def silent_worker(iterator: object, seconds: float, paths: Sequence[str]) -> WorkerError:
-    """The error of a batch that does not come: the process that reads its images is stopped or waits for a file.
-
-    Kills the workers of torch's `iterator`, which would ask them to end and wait for ever for one that is stopped.
-    """
-    for worker in getattr(iterator, "_workers", ()):
-        worker.kill()
+def silent_worker(seconds: float, paths: Sequence[str]) -> WorkerError:
+    """The error of a batch that does not come: the process that reads its images is stopped or waits for a file."""
+    kill_workers()
     shown = ", ".join(paths[:_SHOWN]) + (", ..." if len(paths) > _SHOWN else "")
     return WorkerError(
         f"A process that reads images has not answered for {seconds:g} s. Images of its batch: {shown}.",
@@ -69,19 +137,28 @@ def shared_free(folder: Path = SHARED) -> int | None:
 
 
 def _said(text: str) -> tuple[str, str]:
-    if "Bus error" in text or "shared memory" in text or "torch_shm" in text:
+    code = _exit_code(text)
+    if code == -_BUS or any(words in text for words in ("Bus error", "shared memory", "torch_shm")):
         free = shared_free()
         left = "" if free is None else f" ({free / 1e6:.1f} MB of {SHARED} are free)"
         return (
             f"The processes that read images ran out of shared memory{left}.",
             f"{IN_MAIN}; fewer workers and smaller batches need less; docker run --shm-size 2g gives more.",
         )
-    killed = re.search(r"killed by signal: (\w[\w ]*)", text)
-    ended = re.search(r"with exit code (-?\d+)", text)
-    if killed is not None:
-        name = killed[1].strip()
-        memory = ", as the system does when memory runs out" if name == "Killed" else ""
-        why = f"was ended by a signal ({name}){memory}"
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = f"was ended by {name}" + (", as the system does when memory runs out" if name == "SIGKILL" else "")
     else:
-        why = "ended unexpectedly" + ("" if ended is None else f" (exit code {ended[1]})")
+        why = "ended unexpectedly" + ("" if code is None else f" (exit code {code})")
     return f"A process that reads images {why}.", f"{IN_MAIN}; fewer --workers need less memory."
+
+
+def _exit_code(text: str) -> int | None:
+    """Of a worker that is dead, or as torch tells it; that of a signal is negative."""
+    ended = re.search(r"with exit code (-?\d+)", text)
+    if ended is not None:
+        return int(ended[1])
+    workers = [worker for loader in _loaders if loader._iterator is not None for worker in loader._iterator._workers]
+    for worker in workers:
+        worker.join(0.1)  # the kernel closes its files first
+    return next((worker.exitcode for worker in workers if worker.exitcode), None)
