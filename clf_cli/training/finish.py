@@ -25,7 +25,7 @@ from clf_cli.training.callbacks import samples as samples_callback
 from clf_cli.training.feed import Feed
 from clf_cli.training.fit import Fitted
 from clf_cli.training.record import write_record
-from clf_cli.training.result import TrainResult
+from clf_cli.training.result import EXPORT_ENDED_EARLY, TrainResult
 from clf_cli.training.scores import EpochScores
 from clf_cli.training.start import Start
 from clf_cli.training.watcher import Watcher
@@ -33,8 +33,6 @@ from clf_cli.values.onnx_files import files_beside
 from clf_cli.values.predictions import Predictions
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import RunRecord
-
-EXPORT_ENDED_EARLY = "The program ended during the export; `clf export` makes up for it."
 
 
 def finish(start: Start, fitted: Fitted, feed: Feed, watcher: Watcher) -> TrainResult:

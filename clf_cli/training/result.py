@@ -11,6 +11,8 @@ from clf_cli.values.report import NEVER_VALIDATED, Report
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import read_record
 
+EXPORT_ENDED_EARLY = "The program ended during the export; `clf train --resume` and `clf export` make up for it."
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -51,6 +53,11 @@ def finished_result(run: RunDir) -> TrainResult:
         return TrainResult(**result)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", f"run.json says: {read_record(run).status}.") from error
+
+
+def ended_in_export(run: RunDir) -> bool:
+    """Whether a finished run was killed before its export and its page were whole."""
+    return finished_result(run).export_error == EXPORT_ENDED_EARLY
 
 
 def summary(result: TrainResult) -> tuple[str, ...]:

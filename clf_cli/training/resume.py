@@ -15,6 +15,7 @@ from clf_cli.settings.root import Settings, settings_of
 from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift, unsafe, version_drift
 from clf_cli.training.drifted_data import data_drift
 from clf_cli.training.record import machine_of
+from clf_cli.training.result import ended_in_export
 from clf_cli.training.start import NothingToDo, Start, require_parts
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
@@ -32,7 +33,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     planned, epochs = planned_epochs(record, checkpoint, settings.optim.epochs)
     judged(drifts, allowed, record.drift, str(run.root))
     longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != epochs
-    if record.status == "finished" and not longer:
+    if record.status == "finished" and not longer and not ended_in_export(run):
         return NothingToDo(run, checkpoint.epoch)
     require_parts(settings)
     compute, compute_notes = resolve_compute(settings.compute)
@@ -118,7 +119,7 @@ def epochs_drift(settings: Settings, before: int) -> list[Drift]:
 
 
 def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
-    """The run and the checkpoint to continue from: the file named, or the run's last, or its prev if last is broken."""
+    """The run and the checkpoint to continue from: the file named, else the run's newest that is whole."""
     run = run_of(path)
     if run is None:
         raise ModelError(
@@ -126,7 +127,7 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
         )
     if path.is_file():
         return run, _resumable(read_checkpoint(path))
-    candidates = [candidate for candidate in (run.last, run.previous) if candidate.is_file()]
+    candidates = newest_first(run)
     if not candidates:
         raise ModelError(f"{run.root} has no checkpoint to continue from.", "Start a new run.")
     for candidate in candidates[:-1]:
@@ -135,6 +136,18 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
         except ModelError:
             continue
     return run, _resumable(read_checkpoint(candidates[-1]))
+
+
+def newest_first(run: RunDir) -> list[Path]:
+    """What a run may continue from: the step checkpoints that are newer than last.ckpt, last, prev, older steps.
+
+    A step checkpoint of a later step may be older: the run went on from an earlier one since.
+    """
+    ends = [path for path in (run.last, run.previous) if path.is_file()]
+    written = ends[0].stat().st_mtime_ns if ends else 0
+    steps = sorted(run.checkpoints.glob("step-*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    newer = [path for path in steps if path.stat().st_mtime_ns > written]
+    return [*newer, *ends, *(path for path in steps if path not in newer)]
 
 
 def continued_settings(run: RunDir, resolved: Resolved) -> tuple[Settings, tuple[str, ...]]:

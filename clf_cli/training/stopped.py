@@ -31,7 +31,7 @@ def how_to_continue(run: RunDir) -> str:
 
 def unfinished_export(run: RunDir) -> str:
     """The next step after a run that is finished and was ended in its export."""
-    return f"The run is finished, but its export is not: clf export {shlex.quote(str(run.root))}"
+    return f"The training is finished, but the export is not. {how_to_continue(run)}"
 
 
 def left_at_once(run: RunDir, record: RunRecord, *, saves: bool) -> str:

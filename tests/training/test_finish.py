@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clf_cli.files import TEMP_SUFFIX
 from clf_cli.training import finish
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, start_clf, train_arguments
@@ -42,9 +43,13 @@ def test_a_process_that_is_killed_in_the_export_leaves_a_finished_run(
     val = result(run)["val"]
     assert isinstance(val, dict)
     assert json.loads(evaluated.stdout)["result"]["acc_top1"] == val["val/acc_top1"]
-    exported = clf("export", run.root)
-    assert exported.code == 0, exported.stderr
-    assert exported.stdout == f"{run.onnx.as_posix()}\n"
+    (run.root / f".model.onnx.x{TEMP_SUFFIX}").touch()  # as a killed writer leaves it
+    ended = clf("train", "--resume", run.root)
+    assert ended.code == 0, ended.stderr
+    assert result(run)["onnx"] == "export/model.onnx"
+    assert result(run)["export_error"] is None
+    assert not list(run.root.rglob(f".*{TEMP_SUFFIX}"))
+    assert len(run.metrics.read_text().splitlines()) == 2
     listed = clf("runs", tmp_path, "--json")
     assert json.loads(listed.stdout)["result"]["runs"][0]["status"] == "finished"
 
@@ -61,12 +66,15 @@ def test_an_export_that_is_interrupted_leaves_a_finished_run(
     monkeypatch.setattr(finish, "export", interrupted)
     done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *BARE))
     assert done.code == (130 if isinstance(error, KeyboardInterrupt) else 70)
-    assert f"The run is finished, but its export is not: clf export {run.root}" in done.stderr
+    assert "The training is finished, but the export is not." in done.stderr
+    assert f"clf train --resume {run.root}" in done.stderr
     assert json.loads(run.run_json.read_text())["status"] == "finished"
     assert "ended during the export" in str(result(run)["export_error"])
     again = clf("train", "--resume", run.root)
-    assert again.code == 5, again.stderr
-    assert "ended during the export" in again.stderr
+    assert again.code == done.code, again.stderr
+    monkeypatch.undo()
+    assert clf("train", "--resume", run.root).code == 0
+    assert run.onnx.is_file()
 
 
 def test_an_opset_that_nothing_writes_is_told_before_the_training(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
