@@ -94,12 +94,19 @@ def killed_run(run: int, seed: int, kills: int, folder: Path) -> Outcome:
         after = chance.uniform(0, outcome.whole_s)
         _kill_one(outcome, next_command(tried, first), (number, after), tried, folder)
         if finished(tried) and len(outcome.kills) < kills:
-            outcome.trouble += compare(whole, tried)
+            outcome.trouble += resumed_trouble(whole, tried, folder)
             shutil.rmtree(tried.root)
     if outcome.exact:
         code, said = ended(next_command(tried, first), folder)
-        outcome.trouble += [f"the last resumption ended with {code}: {said[-300:]}"] if code else compare(whole, tried)
+        outcome.trouble += [f"the last start ended with {code}: {said[-300:]}"] if code else []
+        outcome.trouble += resumed_trouble(whole, tried, folder)
     return outcome
+
+
+def resumed_trouble(whole: RunDir, tried: RunDir, folder: Path) -> list[str]:
+    """What differs once --resume says that all is done."""
+    code, said = ended(["train", "--resume", str(tried.root)], folder)
+    return [f"the last resumption ended with {code}: {said[-300:]}"] if code else compare(whole, tried)
 
 
 def _kill_one(
@@ -166,6 +173,8 @@ def _differences(whole: RunDir, tried: RunDir) -> Iterator[str]:
     for run in (whole, tried):
         if leftovers := [path.name for path in run.root.rglob(".*.clf-tmp")]:
             yield f"{leftovers} were left in {run.root.name}"
+    if whole.onnx.is_file() != tried.onnx.is_file():
+        yield "there is an ONNX file in one of them only"
     names = [sorted(path.name for path in run.checkpoints.rglob("*.ckpt")) for run in (whole, tried)]
     if names[0] != names[1]:
         yield f"the checkpoints are {names[1]}, not {names[0]}"
