@@ -17,7 +17,14 @@ Verdict = Literal["harmless", "rounding", "unsafe", "fixed"]
 
 HARMLESS = (
     *("callbacks", "export", "inspect", "train.patience", "train.min_delta", "train.tracker", "train.on_nan"),
-    *("train.checkpoint_every_steps", "data.root", "data.scan_cache", "data.images", "compute.workers", "versions.python"),
+    *(
+        "train.checkpoint_every_steps",
+        "data.root",
+        "data.scan_cache",
+        "data.images",
+        "compute.workers",
+        "versions.python",
+    ),
     *("versions.onnx", "versions.onnxruntime", "compute.worker_timeout"),
 )
 ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
@@ -111,7 +118,9 @@ def judged(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[
         else f"To go on with another run from here on: --allow-drift {','.join(stopped)}. "
     )
     raise error(
-        "\n".join([f"{run} cannot go on exactly. What differs (was → now):", *(f"  {_line(drift)}" for drift in drifts)]),
+        "\n".join(
+            [f"{run} cannot go on exactly. What differs (was → now):", *(f"  {_line(drift)}" for drift in drifts)]
+        ),
         f"{advice}Undo the change, or start a new run from its weights with --init-from.",
     )
 
@@ -124,7 +133,11 @@ def unsafe(drifts: Iterable[Drift]) -> list[Drift]:
 def require_known(allowed: Collection[str]) -> None:
     """Raises UsageError (exit 2) for a key of --allow-drift that nothing is called."""
     keys = [setting.path for setting in all_settings()]
-    keys += [f"versions.{name}" for name in VERSIONS] + [f"machine.{name}" for name in MACHINE] + ["data.fingerprint", "data.labels"]
+    keys += (
+        [f"versions.{name}" for name in VERSIONS]
+        + [f"machine.{name}" for name in MACHINE]
+        + ["data.fingerprint", "data.labels"]
+    )
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     for key in allowed:
         if key not in known:

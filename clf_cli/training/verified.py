@@ -80,9 +80,7 @@ def _part(name: str, one: Any, other: Any) -> Part:
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Each tensor, number or text by its keys, clocks left out."""
-    pairs = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else None
-    )
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else None
     if pairs is None:
         yield path, value
         return

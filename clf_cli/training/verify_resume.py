@@ -184,9 +184,7 @@ def fresh(trial: Trial, name: str) -> list[str]:
     return ["train", "--config", str(trial.settings_file), "--name", name, *start]
 
 
-def run_child(
-    trial: Trial, arguments: Sequence[str], module: str = "clf_cli", expected: Sequence[int] = (0,)
-) -> None:
+def run_child(trial: Trial, arguments: Sequence[str], module: str = "clf_cli", expected: Sequence[int] = (0,)) -> None:
     """Runs clf in a process of its own, without the settings of this one's environment. Raises its error."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == CACHE_DIR}
     try:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from clf_cli.__main__ import main
+from clf_cli.training.resume import newest_first
 from clf_cli.values.run_dir import RunDir
 from tests.end_states import differences, end_state
 from tests.running import Clf, draw_discs, train_arguments
@@ -109,7 +111,23 @@ def test_every_step_has_a_checkpoint_those_at_the_end_of_an_epoch_too(whole: tup
     assert not list(differences(last, same))
 
 
-def test_a_run_that_was_stopped_early_and_killed_before_its_end_trains_no_further(clf: Clf, discs: Path, tmp_path: Path) -> None:
+def test_a_step_checkpoint_that_is_older_than_last_belongs_to_a_course_that_was_left(tmp_path: Path) -> None:
+    """A run that went on from step 3 leaves step 9 of its first course behind, and writes last.ckpt at step 4."""
+    run = RunDir(tmp_path)
+    run.checkpoints.mkdir()
+    written = (run.step_checkpoint(9), run.step_checkpoint(3), run.previous, run.last, run.step_checkpoint(5))
+    for time, path in enumerate(written):
+        path.touch()
+        os.utime(path, (time, time))
+    assert newest_first(run)[:3] == [run.step_checkpoint(5), run.last, run.previous]
+    run.last.unlink()
+    run.previous.unlink()
+    assert newest_first(run) == [run.step_checkpoint(step) for step in (5, 3, 9)]
+
+
+def test_a_run_that_was_stopped_early_and_killed_before_its_end_trains_no_further(
+    clf: Clf, discs: Path, tmp_path: Path
+) -> None:
     flags = ("--patience", "1", "--min-delta", "1", "--epochs", "6", *QUIET)
     assert clf(*train_arguments(discs, tmp_path, "run", *flags)).code == 0
     run = RunDir(tmp_path / "run")

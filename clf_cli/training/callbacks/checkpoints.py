@@ -53,9 +53,9 @@ class Checkpoints(Checkpoint):
         scored = self._scores.latest
         if scored is not None and scored.predictions is not None:
             self._keep_scored(trainer, pl_module, scored.row, scored.is_best)
-        trainer.save_checkpoint(self._run.last, weights_only=False)
         if self._every and trainer.global_step % self._every == 0:  # of the epoch's last batch, after its validation
             trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
+        trainer.save_checkpoint(self._run.last, weights_only=False)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         rows = self._scores.rows
