@@ -141,9 +141,16 @@ def _place(row: Mapping[str, Any], places: Mapping[str, str], root: Path) -> str
         raise LineError(f"{printable(path)} is no path") from None
     if full.as_posix() in places:
         return places[full.as_posix()]
-    if (root / path).is_file() or full.is_file():
+    if _is_there(root / path) or _is_there(full):
         raise LineError(f"{printable(path)} is no image of the data")
     raise LineError(f"{printable(path)}: there is no such image in {root}")
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, half of a surrogate pair
+        return False
 
 
 def _answer(row: Mapping[str, Any], labels: Labels) -> _Answer:

@@ -1,6 +1,7 @@
 """Golden samples: a few images with the tensor and the logits that every consumer of the ONNX file must reproduce."""
 
 import contextlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +13,7 @@ from PIL import Image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.engine.predictions import Thresholds, calibrated_probabilities, is_answered
-from clf_cli.errors import ModelError
+from clf_cli.errors import ModelError, first_line
 from clf_cli.files import write_json
 from clf_cli.models.classifier import Classifier
 from clf_cli.reading import read_json, require_inside
@@ -210,7 +211,11 @@ def _array(path: Path) -> npt.NDArray[Any]:
     """Mapped first: a header that tells more than the file has is refused before memory is taken for it."""
     if not path.is_file():
         raise ValueError(f"{path.name} is not there")
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        with warnings.catch_warnings(action="error"):
+            found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # on broken headers numpy raises nearly anything
+        raise ValueError(f"{path.name}: {first_line(error)}") from error
     if not isinstance(found, np.ndarray):
         raise ValueError(f"{path.name} is no array")
     return np.array(found)

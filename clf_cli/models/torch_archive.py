@@ -7,9 +7,9 @@ compressed one is taken as it lies there, and a compressed pickle is inflated wh
 import io
 import pickle
 import zipfile
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ MOST_ENTRIES = 1 << 18
 MOST_PICKLE = 1 << 26  # bytes; a network of a thousand layers with its optimiser has a hundredth
 _PICKLE = "data.pkl"
 _LOCAL_HEADER = 30  # bytes before an entry's name
+_LEGACY = 5  # pickles: magic number, protocol, system, the data, the keys of the storages in their order
+_LONGEST = 500  # letters of a name
 
 
 def check_archive(path: Path) -> None:
@@ -29,11 +31,21 @@ def check_archive(path: Path) -> None:
         pickled = next(entry for entry in entries if entry.filename.endswith(f"/{_PICKLE}"))
         folder = pickled.filename.removesuffix(_PICKLE)
         sizes = {entry.filename.removeprefix(folder): entry.file_size for entry in entries}
-        for key, size in _storages(archive.read(pickled)):
-            if size > sizes.get(f"data/{key}", 0):
-                raise ValueError(
-                    f"storage {key[:40]!r} should have {size:,} bytes, it has {sizes.get(f'data/{key}', 0):,}"
-                )
+        storages = _Outline.of(io.BytesIO(archive.read(pickled)))
+    for key, size in storages.items():
+        if size > sizes.get(f"data/{key}", 0):
+            raise ValueError(f"storage {key!r} should have {size:,} bytes, it has {sizes.get(f'data/{key}', 0):,}")
+
+
+def check_legacy(path: Path) -> None:
+    """The same of a file in torch's format before 1.6: five pickles, then the storages one after another."""
+    size = path.stat().st_size
+    storages: dict[str, int] = {}
+    with path.open("rb") as file, suppress(EOFError):  # torch says what is missing
+        for _ in range(_LEGACY):
+            storages |= _Outline.of(file)
+    if sum(storages.values()) > size:
+        raise ValueError(f"its storages should have {sum(storages.values()):,} bytes")
 
 
 def check_tensors(data: Any) -> None:
@@ -91,26 +103,28 @@ class _Inert:
 class _Outline(pickle._Unpickler):
     """Runs nothing and makes no tensor. In C it would take memory for any number of a memo."""
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(io.BytesIO(content))
-        self.storages: list[tuple[str, int]] = []
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self.storages: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, file: IO[bytes]) -> dict[str, int]:
+        """Keys of the storages that the pickle at the place of `file` names, with the bytes that each should have."""
+        outline = cls(file)
+        outline.load()
+        return outline.storages
 
     def find_class(self, module_name: str, global_name: str) -> Any:
+        if len(module_name) + len(global_name) > _LONGEST:  # torch's search of its own message takes the square of it
+            raise ValueError(f"its pickle names a class of {len(module_name) + len(global_name):,} letters")
         return type(global_name, (_Inert,), {"name": f"{module_name}.{global_name}"})
 
     def persistent_load(self, pid: Any) -> Any:
-        kind, storage, key, _, count = pid
-        if kind != "storage" or not isinstance(key, str) or type(count) is not int or count < 0:
+        kind, storage, key, _, count = pid[:5]
+        if kind != "storage" or not isinstance(key, str) or len(key) > _LONGEST or type(count) is not int or count < 0:
             raise ValueError("its pickle names a storage in no way of torch's")
-        self.storages.append((key, count * _item_size(storage)))
+        self.storages[key] = max(self.storages.get(key, 0), count * _item_size(storage))
         return _Inert()
-
-
-def _storages(content: bytes) -> Iterator[tuple[str, int]]:
-    """Keys of the storages that a pickle names, with the bytes that each should have."""
-    outline = _Outline(content)
-    outline.load()
-    yield from outline.storages
 
 
 def _item_size(storage: Any) -> int:
@@ -119,5 +133,5 @@ def _item_size(storage: Any) -> int:
         return 1
     dtype = getattr(getattr(torch, name, None), "dtype", None) if module == "torch" else None
     if not isinstance(dtype, torch.dtype):
-        raise ValueError(f"its pickle names the storage type {name[:40]!r}")
+        raise ValueError(f"its pickle names the storage type {name!r}")
     return dtype.itemsize

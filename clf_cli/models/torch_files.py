@@ -12,7 +12,7 @@ import torch
 
 from clf_cli.errors import ModelError, first_line
 from clf_cli.files import unwritable, write_atomic
-from clf_cli.models.torch_archive import check_archive, check_tensors
+from clf_cli.models.torch_archive import check_archive, check_legacy, check_tensors
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 _KINDS = {
@@ -41,16 +41,15 @@ def load_torch(path: Path, what: str, mapped: bool = True) -> Any:
     is_zip = start.startswith(ZIP)
     if not start.startswith((ZIP, PICKLE)):
         raise ModelError(f"{path} is not a {what}: it is {kind_of(start)}.")
-    if is_zip and not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is cut short: {path.stat().st_size} bytes, without its end.")
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's, of storages and of sparse tensors
-            if is_zip:
-                check_archive(path)
+            (check_archive if is_zip else check_legacy)(path)
             data = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip and mapped)
         check_tensors(data)
     except pickle.UnpicklingError as error:
         raise _refusal(path, what, error) from error
+    except zipfile.BadZipFile as error:
+        raise ModelError(f"{path} is cut short: {path.stat().st_size} bytes, without its end.") from error
     except Exception as error:  # on broken bytes unpicklers raise nearly anything; each is a reason
         raise ModelError(f"{path} is not a whole {what} ({path.stat().st_size} bytes): {first_line(error)}") from error
     return data
