@@ -7,6 +7,8 @@ from clf_cli.errors import ClfError
 
 # ONNX Runtime 1.31 keeps a device id and sends usage data from its import on; only this, set before, stops it.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# What the hub's client tells with each download beside its own version: torch's, and which coding agent it runs under.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Candidate", "ClfError", "Model", "Prediction", "__version__", "load_model"]

@@ -1,6 +1,9 @@
 """Every command with the network blocked and the data read-only: only the run and cache folders are written."""
 
+import contextlib
 import hashlib
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +14,7 @@ from safetensors.torch import save_file
 from clf_cli.cli.app import COMMAND_TABLE
 from clf_cli.models.pretrained import published_at
 from clf_cli.models.timm_door import get_pretrained_cfg, timm
-from tests.faults.watched_session import COMMANDS, CONTROL, ONNX, Watched, in_container, watch_session
+from tests.faults.watched_session import COMMANDS, CONTROL, ONNX, TRACKED, Watched, in_container, watch_session
 from tests.running import TINY_ARCH, draw_discs
 
 
@@ -39,11 +42,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def session(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """In a folder that another user can reach, which those of pytest are not."""
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return published_weights(tmp_path_factory.mktemp("weights") / "hub")
+
+
+@pytest.fixture(scope="module")
+def session(data: Path, weights: Path) -> Iterator[Watched]:
+    with reachable() as folder:
+        yield watch_session(folder, data, weights)
+
+
+@contextlib.contextmanager
+def reachable() -> Iterator[Path]:
+    """A folder that another user can reach, which those of pytest are not."""
     with tempfile.TemporaryDirectory(prefix="clf-test-") as folder:
         Path(folder).chmod(0o755)
-        yield watch_session(Path(folder), data, published_weights(tmp_path_factory.mktemp("weights") / "hub"))
+        yield Path(folder)
 
 
 def test_every_command_is_watched():
@@ -122,3 +136,26 @@ def test_the_data_are_as_they_were(session, data):
 
 def test_no_temporary_file_is_left(session):
     assert list((session.folder / "cache" / "tmp").iterdir()) == []
+
+
+@pytest.mark.long
+def test_trackers_write_where_the_runs_are_and_connect_to_nothing(data, weights):
+    """wandb, offline, and its service talk through sockets of this machine; urllib3 looks whether there is IPv6."""
+    with reachable() as folder:
+        session = watch_session(folder, data, weights, TRACKED)
+        assert session.codes == (0,), session.stderr
+        looks = ("socket", "socket.__new__", "bind", "socket.bind")
+        told = session.elsewhere(tuple(event for event in session.audited if event.call not in looks))
+        assert told == []
+        if session.traced is not None:
+            assert session.elsewhere(tuple(event for event in session.traced if event.call not in looks)) == []
+
+
+def test_the_hubs_client_tells_nothing_of_this_machine():
+    """ONNX Runtime's telemetry is looked at in tests/models/test_onnx.py."""
+    program = "import clf_cli, huggingface_hub.utils as u; print(u.build_hf_headers(token=False)['user-agent'])"
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    assert told.startswith("unknown/None; hf_hub/")
+    assert "torch" not in told

@@ -19,7 +19,8 @@ WRITABLE = ("out", "cache", "watch")
 SMALL = ("--arch", TINY_ARCH, "--image-size", "32", "--batch-size", "8")
 SMALL += ("--device", "cpu", "--threads", "1", "--workers", "1")
 RUN, ONNX = "out/run", "out/run/export/model.onnx"
-COMMANDS: tuple[tuple[str, ...], ...] = (  # in this order; the first trains from published weights that are there
+Commands = tuple[tuple[str, ...], ...]
+COMMANDS: Commands = (  # in this order; the first trains from published weights that are there
     ("train", "--data", "data", "--out", "out", "--name", "run", "--epochs", "2", "--pictures", "every", *SMALL),
     ("runs", "out"),
     ("history", RUN),
@@ -50,6 +51,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (  # in this order; the first trains fro
     ("config", "schema"),
     ("doctor",),
     ("demo", "--out", "out/demo"),
+)
+
+TRACKED: Commands = (
+    ("train", "--data", "data", "--out", "out", "--epochs", "1", "--tracker", "tensorboard,wandb,mlflow", *SMALL),
 )
 
 # The demo's recipe takes a minute; CI runs it whole, from the wheel. Here it is the same with fewer images and epochs.
@@ -177,8 +182,8 @@ def _read_only() -> list[str]:
     return [*unshare, "sh", "-c", READ_ONLY, "sh", *as_nobody]
 
 
-def watch_session(folder: Path, data: Path, hub: Path) -> Watched:
-    """Runs COMMANDS in `folder`, with published weights in the cache `hub`. Takes half a minute."""
+def watch_session(folder: Path, data: Path, hub: Path, commands: Commands = COMMANDS) -> Watched:
+    """Runs the commands in `folder`, with published weights in the cache `hub`. Takes half a minute."""
     is_read_only = shutil.which("unshare") is not None and can_be_read_only(folder / "probe")
     for name in (*WRITABLE, "control", "cache/tmp"):
         (folder / name).mkdir()
@@ -186,7 +191,7 @@ def watch_session(folder: Path, data: Path, hub: Path) -> Watched:
     shutil.copytree(data, folder / "data")
     shutil.copytree(hub, folder / "hub")
     traced = [*_STRACE, "-o", str(folder / "trace"), "-e", f"trace={_CALLS}"] if can_trace() else []
-    program = [sys.executable, "-W", "error", "-c", SESSION, json.dumps(COMMANDS)]
+    program = [sys.executable, "-W", "error", "-c", SESSION, json.dumps(commands)]
     command = [*traced, *(_read_only() if is_read_only else ()), *program]
     done = subprocess.run(
         command,
@@ -203,8 +208,8 @@ def watch_session(folder: Path, data: Path, hub: Path) -> Watched:
         codes=tuple(map(int, codes)),
         stderr=done.stderr,
         is_read_only=is_read_only,
-        audited=tuple(_audited(folder)),
-        traced=tuple(_traced(folder)) if traced else None,
+        audited=tuple(_audited(folder, commands)),
+        traced=tuple(_traced(folder, commands)) if traced else None,
     )
 
 
@@ -221,7 +226,7 @@ def in_container(folder: Path, *arguments: str, **environment: str) -> Finished:
 
 def _environment(folder: Path, is_read_only: bool) -> dict[str, str]:
     """No home, no place for temporary files where none can be written, and no caches but ours."""
-    foreign = ("XDG_", "HF_", "TMP", "TEMP", "MPL", "TORCH", "WANDB", "MLFLOW", "CLF_")
+    foreign = ("XDG_", "HF_", "ORT_", "TMP", "TEMP", "MPL", "TORCH", "TRITON", "CUDA_CACHE", "WANDB", "MLFLOW", "CLF_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {
         **kept,
@@ -235,19 +240,19 @@ def _environment(folder: Path, is_read_only: bool) -> dict[str, str]:
     }
 
 
-def _audited(folder: Path) -> Iterator[Event]:
+def _audited(folder: Path, commands: Commands) -> Iterator[Event]:
     of = CONTROL
     for line in (folder / "watch" / "log").read_text(encoding="utf-8").splitlines():
         call, what = json.loads(line)
-        of = _command_at(call, what, folder) or of
+        of = _command_at(call, what, folder, commands) or of
         yield Event(of, call, what)
 
 
-def _command_at(call: str, what: str, folder: Path) -> str | None:
+def _command_at(call: str, what: str, folder: Path, commands: Commands) -> str | None:
     """The command that begins here: the session makes a folder with its number."""
     path = Path(what)
     is_mark = call.endswith("mkdir") and path.parent == folder / "watch" and path.name.isdecimal()
-    return " ".join(COMMANDS[int(path.name)][:2]) if is_mark else None
+    return " ".join(commands[int(path.name)][:2]) if is_mark else None
 
 
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>(.*)$")
@@ -263,7 +268,7 @@ _FRUITLESS = (
 )  # of a path that is not there, or there already: nothing was denied
 
 
-def _traced(folder: Path) -> Iterator[Event]:
+def _traced(folder: Path, commands: Commands) -> Iterator[Event]:
     of = CONTROL
     for process, call, arguments, error in _calls((folder / "trace").read_text("utf-8", "replace").splitlines()):
         del process
@@ -275,7 +280,7 @@ def _traced(folder: Path) -> Iterator[Event]:
             continue
         paths = [str(Path(found[1] or folder, _plain(found[2]))) for found in _PATH.finditer(arguments)]
         for path in paths[-1:] if call in _LAST_PATH_ONLY else paths:
-            of = _command_at(call, path, folder) or of
+            of = _command_at(call, path, folder, commands) or of
             yield Event(of, call, path)
 
 
