@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from clf_cli.errors import RunError
+from clf_cli.errors import ModelError, RunError
 
 OnNan = Literal["stop", "skip"]
 IN_A_ROW = 10  # skipped steps that end a run
@@ -187,6 +187,15 @@ def require_finite(checkpoint: Mapping[str, Any]) -> None:
     broken = first_not_finite(named for key in SAVED for named in _tensors(checkpoint.get(key), key))
     if broken is not None:
         raise RunError(f"No checkpoint was written: {broken} holds NaN or infinity.", HINT)
+
+
+def require_finite_start(network: nn.Module, source: str) -> None:
+    """Raises ModelError (exit 4) for weights that are not finite before the first step."""
+    broken = first_not_finite(network.state_dict().items())
+    if broken is not None:
+        raise ModelError(
+            f"{source} holds NaN or infinity in {broken}.", "Start from other weights, or from an earlier checkpoint."
+        )
 
 
 def _tensors(value: Any, path: str) -> Iterator[tuple[str, Tensor]]:

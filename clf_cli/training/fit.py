@@ -26,6 +26,7 @@ from clf_cli.training.callbacks.timing import TimingCallback
 from clf_cli.training.callbacks.tracking import TrackingCallback
 from clf_cli.training.ema import Ema
 from clf_cli.training.feed import Feed
+from clf_cli.training.finite import require_finite_start
 from clf_cli.training.keeping import keeper, publication_of
 from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
@@ -59,10 +60,14 @@ def starting_network(start: Start) -> tuple[nn.Module, str]:
     L.seed_everything(start.settings.compute.seed, workers=False, verbose=False)
     if start.checkpoint is not None:
         return build_network(section.arch, len(labels), section.drop_rate, image_size=size), ""
-    if start.settings.train.init_from is None:
-        return initial_network(section, len(labels), size)
-    network = build_network(section.arch, len(labels), section.drop_rate, image_size=size)
-    return network, init_from(network, read_checkpoint(start.settings.train.init_from), labels)
+    first = start.settings.train.init_from
+    if first is None:
+        network, origin = initial_network(section, len(labels), size)
+    else:
+        network = build_network(section.arch, len(labels), section.drop_rate, image_size=size)
+        origin = init_from(network, read_checkpoint(first), labels)
+    require_finite_start(network, str(first or section.weights or section.arch))
+    return network, origin
 
 
 def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers: Trackers) -> Fitted:

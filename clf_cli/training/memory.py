@@ -26,7 +26,7 @@ def told_memory(train: Callable[[], object], device: str, batch_size: int, searc
             raise
         raise RunError(
             "This network's batch normalisation cannot learn from one image at a time.",
-            "Raise --batch-size or --image-size; the train split must hold two images.",
+            "Raise --batch-size or --image-size.",
         ) from error
     gc.collect()
     raise RunError(f"Out of memory on {device} at batch size {batch_size}. {search(batch_size)}".strip(), HINT)

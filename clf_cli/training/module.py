@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clf_cli.models.exact import exact_fp32, laid_out
 from clf_cli.settings.sections import AugmentSection, OptimSection
-from clf_cli.training.finite import OnNan, Step, StepGuard
+from clf_cli.training.finite import OnNan, Step, StepGuard, require_finite_start
 from clf_cli.training.losses import training_loss
 from clf_cli.training.mean import RunningMean
 from clf_cli.training.optimizer import build_optimizer, parameter_groups, replan
@@ -47,7 +47,7 @@ class ClassifierModule(L.LightningModule):
         super().__init__()
         self.network = laid_out(network, torch.channels_last) if settings.channels_last else network
         self._settings = settings
-        self.guard = StepGuard(network, train_paths, settings.on_nan, settings.schedule.total)
+        self.guard = StepGuard(self.network, train_paths, settings.on_nan, settings.schedule.total)
         self.train_loss = RunningMean()
         self.train_top1 = RunningMean()
         self._mix = _mix(settings)
@@ -57,6 +57,7 @@ class ClassifierModule(L.LightningModule):
         self.register_buffer("_class_weights", weights, persistent=False)
 
     def on_train_start(self) -> None:
+        require_finite_start(self.network, "What the run continues from" if self.trainer.ckpt_path else "The network")
         replan(
             self.trainer.optimizers[0],
             self.trainer.lr_scheduler_configs[0].scheduler,
@@ -101,7 +102,7 @@ class ClassifierModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         schedule = self._settings.schedule
         optimizer = build_optimizer(self.network, self._settings.optim, fused=self._settings.fused_optimizer)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule.factor(step))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule.factor(step))  # noqa: PLW0108  # it would save a method's state
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def configure_gradient_clipping(

@@ -13,7 +13,7 @@ from clf_cli.training.scores import EpochScores, Row, Scoreboard
 
 STEPS = 10  # steps after a resumption whose mean loss is compared
 EPOCHS = 3  # epochs in a row that make a sign
-CONSTANT = 0.001  # relative spread of losses that counts as none
+CONSTANT = 0.02  # relative spread of losses that counts as none
 CHANCE = 0.05  # accuracy above the largest class's share that is still no better than chance
 
 
@@ -29,21 +29,25 @@ class WarningSigns(L.Callback):
         self._largest = largest
         self._steps_left = STEPS if resumed else 0
         self._losses: list[Tensor] = []
+        self._recorded: float | None = None  # of the last epoch before a resumption
         self._one_class = 0  # epochs in a row
         self._told: list[str] = []
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self._scores.rows:
+            self._recorded = self._scores.rows[-1]["train/loss"]
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not self._steps_left or not self._scores.rows:
+        if not self._steps_left or self._recorded is None:
             return
         assert isinstance(pl_module, ClassifierModule)
         self._steps_left -= 1
         self._losses.append(outputs["loss"].detach() * trainer.accumulate_grad_batches)  # Lightning divides by it
         if not self._steps_left:
             losses, self._losses = self._losses, []
-            recorded = self._scores.rows[-1]["train/loss"]
-            if text := jumped(float(torch.stack(losses).mean()), recorded):
+            if text := jumped(float(torch.stack(losses).mean()), self._recorded):
                 self._warn(text)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
