@@ -1,4 +1,4 @@
-"""Caches of libraries go under ours, temporary files where the system wants them, and neither into the current folder."""
+"""Caches of libraries go under ours, temporary files where the system wants them; neither into the current folder."""
 
 import os
 from pathlib import Path

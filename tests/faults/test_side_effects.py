@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -154,8 +155,9 @@ def test_trackers_write_where_the_runs_are_and_connect_to_nothing(data, weights)
 def test_the_hubs_client_tells_nothing_of_this_machine():
     """ONNX Runtime's telemetry is looked at in tests/models/test_onnx.py."""
     program = "import clf_cli, huggingface_hub.utils as u; print(u.build_hf_headers(token=False)['user-agent'])"
-    told = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    told = done.stdout
     assert told.startswith("unknown/None; hf_hub/")
     assert "torch" not in told
