@@ -1,4 +1,4 @@
-"""best.ckpt of a run that goes on from a checkpoint before its newest: the file of an epoch that is no longer its own."""
+"""best.ckpt of a run that goes on from a checkpoint before its newest: it may be of an epoch that is not done yet."""
 
 from pathlib import Path
 

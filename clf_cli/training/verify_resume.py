@@ -39,7 +39,7 @@ _ERRORS: dict[int, type[ClfError]] = {error.exit_code: error for error in (Usage
 
 @dataclass(frozen=True)
 class Trial:
-    """What the short runs are made of: `folder` is temporary, `settings_file` theirs, `kill_after` an optimiser step."""
+    """What the short runs are made of; `folder` is temporary, `kill_after` an optimiser step."""
 
     folder: Path
     settings_file: Path
