@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.data.likeness import Thumbnails, measure, near, small
 from clf_cli.data.near_pairs import Pairs, candidate_pairs, components
 from clf_cli.data.pixels import SIDE
-from clf_cli.data.scan import FileFacts
+from clf_cli.data.scan import CHUNK, FileFacts
 from clf_cli.values.progress import Progress, silent
 
 LEAST_STD = 4.0  # levels; images of less structure all look alike: only equal pixels link them
+TINY = 4096  # bytes; files of so few on average are decoded in one thread: of 40 px images two take twice the CPU time
 BLOCK = 8192  # images whose thumbnails, 3 kB each, are held at once
 
 Clusters = tuple[tuple[str, ...], ...]
@@ -51,6 +53,8 @@ def find_near_duplicates(
     contents = _contents(files, paths)
     firsts = [copies[0] for copies in contents]
     facts = [files[path] for path in firsts]
+    if sum(fact.bytes for fact in facts) < TINY * len(facts):
+        threads = 1
     same = _same_pixels(root, firsts, facts, threads)
     looked = [index for index, fact in enumerate(facts) if fact.pixels and max(fact.pixels.std) >= LEAST_STD]
     looked.sort(key=lambda index: (facts[index].pixels.hash, facts[index].pixels.mean))  # type: ignore[union-attr] # looked
@@ -105,22 +109,24 @@ def _verified(root: Path, paths: list[str], pairs: Pairs, threads: int, progress
     """Those of `pairs` whose pixels are alike."""
     if not len(pairs):
         return pairs
-    blocks = _blocks(len(paths), pairs)
-    measured = []
+    pairs, edges = _blocks(len(paths), pairs)
+    measured = np.empty((len(pairs), 3), np.float32)
     thumbnails: dict[int, Thumbnails] = {}
     unseen = np.ones(len(paths), np.bool_)
     with ThreadPoolExecutor(max(1, threads)) as pool, progress("Comparing images", len(np.unique(pairs))) as advance:
-        for together in blocks:
+        for start, end in pairwise(edges):
+            together = pairs[start:end]
             needed, positions = np.unique(together, return_inverse=True)
             missing = [index for index in needed.tolist() if index not in thumbnails]
             thumbnails = {index: thumbnails[index] for index in needed.tolist() if index in thumbnails}
-            thumbnails.update(zip(missing, pool.map(lambda index: _small(root / paths[index]), missing), strict=True))
+            chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
+            for made in pool.map(lambda chunk: {index: _small(root / paths[index]) for index in chunk}, chunks):
+                thumbnails |= made
             stacked = np.stack([thumbnails[index] for index in needed.tolist()])
-            measured.append(measure(stacked, positions.reshape(together.shape)))
+            measured[start:end] = measure(stacked, positions.reshape(together.shape))
             advance(int(unseen[needed].sum()))
             unseen[needed] = False
-    joined = np.concatenate(blocks)
-    return joined[near(len(paths), joined, np.concatenate(measured))]
+    return pairs[near(len(paths), pairs, measured)]
 
 
 def _small(path: Path) -> Thumbnails:
@@ -131,13 +137,14 @@ def _small(path: Path) -> Thumbnails:
         return np.zeros((SIDE, SIDE, 3), np.uint8)
 
 
-def _blocks(count: int, pairs: Pairs) -> list[Pairs]:
-    """`pairs` in groups of at most 2 * BLOCK images; what is linked comes together, so that few are needed twice."""
+def _blocks(count: int, pairs: Pairs) -> tuple[Pairs, list[int]]:
+    """`pairs` in an order, and the edges of groups of at most 2 * BLOCK images in it; what is linked comes together, so
+    that few are needed twice."""
     linked = components(count, pairs)
     images = np.unique(pairs)
-    rank = np.zeros(count, np.int64)
-    rank[images[np.argsort(linked[images], kind="stable")]] = np.arange(len(images))
-    ends = np.sort(rank[pairs] // BLOCK, axis=1)
+    group = np.zeros(count, np.int32)
+    group[images[np.argsort(linked[images], kind="stable")]] = np.arange(len(images)) // BLOCK
+    ends = np.sort(group[pairs], axis=1)
     order = np.lexsort((ends[:, 1], ends[:, 0]))
     edges = np.flatnonzero(np.diff(ends[order], axis=0).any(axis=1)) + 1
-    return np.split(pairs[order], edges)
+    return pairs[order], [0, *edges.tolist(), len(pairs)]
