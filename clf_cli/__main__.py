@@ -40,8 +40,7 @@ def _answered(given: list[str]) -> int:
         number = received()
         if number is not None:  # native code turned it into an error of its own
             raise Stop(number) from error
-        _tell_bug()
-        code = BUG
+        code = _told_memory(error) or _tell_bug()
     return _flush() or code
 
 
@@ -53,7 +52,16 @@ def _stopped(stop: Stop) -> int:
     return stop.exit_code
 
 
-def _tell_bug() -> None:
+def _told_memory(error: Exception) -> int | None:
+    """The exit code of an error that says that memory ran out, which is told; None for another. A library that cannot
+    be loaded for want of it raises an ImportError."""
+    if not isinstance(error, MemoryError) and "failed to map segment" not in str(error):
+        return None
+    sys.stderr.write("Error: Out of memory.\nFree some, or raise the limit that holds here (ulimit -v).\n")
+    return RunError.exit_code
+
+
+def _tell_bug() -> int:
     import traceback
 
     traceback.print_exc()
@@ -61,6 +69,7 @@ def _tell_bug() -> None:
         f"This is a bug in clf {__version__}, not a mistake of yours. Please report it with the lines above, the "
         "command that you ran and the output of `clf config show`.\n"
     )
+    return BUG
 
 
 def _run(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """What a run feeds on: loaders of both splits and what is known of their images."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from clf_cli.data.loaders import (
     eval_loader,
     train_loader,
 )
-from clf_cli.data.samplers import targets_of
+from clf_cli.data.samplers import epoch_length, targets_of
 from clf_cli.engine.sampler import draws_evenly, loss_weights, sampler_report
 from clf_cli.engine.thumbnails import thumbnails
 from clf_cli.settings.sections import OptimSection
@@ -23,7 +24,7 @@ from clf_cli.training.scores import ValImages
 from clf_cli.training.start import Start
 from clf_cli.values.predictions import EVAL_BATCH
 from clf_cli.values.preprocess import Preprocess
-from clf_cli.values.report import Report
+from clf_cli.values.report import FindingJson, Report
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,31 @@ def build_feed(start: Start) -> Feed:
         class_weights=None if weights is None else tuple(weights.tolist()),
         optim=optim,
         seed=seed,
-        notes=(*augment.notes, *(f"Warning: {finding['reason']}." for finding in twice)),
+        notes=(*augment.notes, *batch_notes(len(dataset.split("train")), optim), *_warnings(twice)),
     )
+
+
+def _warnings(findings: Sequence[FindingJson]) -> tuple[str, ...]:
+    return tuple(f"Warning: {finding['reason']}." for finding in findings)
+
+
+def batch_notes(images: int, optim: OptimSection) -> tuple[str, ...]:
+    """What is unusual about the batches of an epoch, one line each."""
+    size = optim.images_per_batch
+    drawn = epoch_length(images, size)
+    batches = math.ceil(drawn / size)
+    notes = []
+    if drawn < images:
+        notes.append(
+            f"The last batch of an epoch would hold one image, from which batch normalisation cannot learn: each epoch "
+            f"leaves one of the {images} train images out, another one each time."
+        )
+    if optim.accumulate > batches:
+        notes.append(
+            f"An epoch has fewer batches ({batches}) than --accumulate {optim.accumulate}: it is one step of "
+            f"{drawn} images, and its gradient is divided by {optim.accumulate}."
+        )
+    return tuple(notes)
 
 
 def val_images(dataset: Dataset) -> ValImages:

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from clf_cli.settings.sections import OptimSection
 
+CERTAIN = 1e-12  # below every 1 - p of float32 but 0, where the slope of a root is infinite: the gradient would be NaN
+
 
 def training_loss(logits: Tensor, targets: Tensor, optim: OptimSection, class_weights: Tensor | None) -> Tensor:
     """Mean loss of a batch, a scalar.
@@ -26,11 +28,10 @@ def focal_loss(logits: Tensor, targets: Tensor, optim: OptimSection, class_weigh
     soft = targets if targets.is_floating_point() else F.one_hot(targets, classes).to(logits.dtype)
     soft = soft * (1.0 - optim.label_smoothing) + optim.label_smoothing / classes
     log_probabilities = F.log_softmax(logits.float(), dim=1)
-    terms = -soft * (1.0 - log_probabilities.exp()).clamp_min(0.0) ** optim.focal_gamma * log_probabilities
+    terms = -soft * (1.0 - log_probabilities.exp()).clamp_min(CERTAIN) ** optim.focal_gamma * log_probabilities
     if class_weights is None:
         return terms.sum(dim=1).mean()
     weighted = (terms * class_weights).sum(dim=1)
     if targets.is_floating_point():
         return weighted.mean()
     return weighted.sum() / class_weights[targets].sum()
-

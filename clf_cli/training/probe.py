@@ -85,10 +85,8 @@ def _has_room(work: Callable[[], None]) -> bool:
 
 
 def _give_back() -> None:
-    import torch
-
     gc.collect()
-    if torch.cuda.is_available():
+    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
@@ -96,16 +94,17 @@ class Steps:
     """A run's network, optimiser and average in memory, as they are from the second step on."""
 
     def __init__(self, probe: Probe) -> None:
-        import torch
-
-        from clf_cli.models.build import build_network
         from clf_cli.settings.root import Settings
-        from clf_cli.training.module import ClassifierModule
-        from clf_cli.training.room import limit_addresses
         from clf_cli.values.preprocess import Preprocess
 
         settings = Settings.model_validate(probe.settings)
         preprocess = Preprocess.from_json(probe.preprocess)
+        import torch  # seconds
+
+        from clf_cli.models.build import build_network
+        from clf_cli.training.module import ClassifierModule
+        from clf_cli.training.room import limit_addresses
+
         torch.set_num_threads(probe.threads)
         self.device = torch.device(probe.device)
         self.probe = probe

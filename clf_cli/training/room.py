@@ -13,13 +13,13 @@ CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 
 
-def memory_left(meminfo: Path = MEMINFO, cgroup: Path = CGROUP) -> int | None:
+def memory_left(meminfo: Path = MEMINFO, cgroup: Path = CGROUP, own: Path = OWN_CGROUP) -> int | None:
     """Bytes of main memory that are free for this process, or None where nothing says so (not Linux).
 
     The least of what the machine has, and of what the limit of a container leaves (cgroup 2, or 1). The addresses that
     RLIMIT_AS allows are another matter: `addresses_left`.
     """
-    known = [amount for amount in (_machine(meminfo), _container(cgroup)) if amount is not None]
+    known = [amount for amount in (_machine(meminfo), _container(cgroup, own)) if amount is not None]
     return min(known, default=None)
 
 
@@ -50,7 +50,7 @@ def _machine(meminfo: Path) -> int | None:
     return _number(meminfo, lambda text: _told("MemAvailable:", text) * 1024)
 
 
-def _container(cgroup: Path, own: Path = OWN_CGROUP) -> int | None:
+def _container(cgroup: Path, own: Path) -> int | None:
     """The least that a limit leaves of those of this process's groups. Pages of files can be given back, so they do not
     count as used where they are told."""
     left = []

@@ -35,3 +35,12 @@ def test_focal_loss_counts_easy_images_less() -> None:
     ratio = training_loss(LOGITS, TARGETS, optim, None) / F.cross_entropy(LOGITS, TARGETS)
     easy_ratio = training_loss(easy, TARGETS, optim, None) / F.cross_entropy(easy, TARGETS)
     assert easy_ratio < ratio / 100
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_the_gradient_of_a_certain_answer_is_finite(gamma: float) -> None:
+    logits = torch.tensor([[200.0, 0.0, -200.0]], requires_grad=True)
+    optim = OptimSection(loss="focal", focal_gamma=gamma, label_smoothing=0.0)
+    training_loss(logits, torch.tensor([0]), optim, None).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
