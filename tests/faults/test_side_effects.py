@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from clf_cli.cli.app import COMMAND_TABLE
 from clf_cli.models.pretrained import published_at
 from clf_cli.models.timm_door import get_pretrained_cfg, timm
-from tests.faults.watched_session import COMMANDS, CONTROL, ONNX, TRACKED, Watched, in_container, watch_session
+from tests.faults.watched_session import COMMANDS, CONTROL, LONG, ONNX, Watched, in_container, watch_session
 from tests.running import TINY_ARCH, draw_discs
 
 
@@ -62,7 +62,7 @@ def reachable() -> Iterator[Path]:
 
 
 def test_every_command_is_watched():
-    assert {command[0] for command in COMMANDS} == {name for name, _, _ in COMMAND_TABLE}
+    assert {command[0] for command in COMMANDS + LONG} == {name for name, _, _ in COMMAND_TABLE}
 
 
 def test_every_command_works(session):
@@ -140,11 +140,11 @@ def test_no_temporary_file_is_left(session):
 
 
 @pytest.mark.long
-def test_trackers_write_where_the_runs_are_and_connect_to_nothing(data, weights):
+def test_trackers_and_verify_resume_write_nowhere_else_and_connect_to_nothing(data, weights):
     """wandb, offline, and its service talk through sockets of this machine; urllib3 looks whether there is IPv6."""
     with reachable() as folder:
-        session = watch_session(folder, data, weights, TRACKED)
-        assert session.codes == (0,), session.stderr
+        session = watch_session(folder, data, weights, LONG)
+        assert session.codes == (0, 0), session.stderr
         looks = ("socket", "socket.__new__", "bind", "socket.bind")
         told = session.elsewhere(tuple(event for event in session.audited if event.call not in looks))
         assert told == []

@@ -53,8 +53,9 @@ COMMANDS: Commands = (  # in this order; the first trains from published weights
     ("demo", "--out", "out/demo"),
 )
 
-TRACKED: Commands = (
+LONG: Commands = (  # trackers, and what trains in processes of its own
     ("train", "--data", "data", "--out", "out", "--epochs", "1", "--tracker", "tensorboard,wandb,mlflow", *SMALL),
+    ("verify-resume", "--data", "data", *SMALL),
 )
 
 # The demo's recipe takes a minute; CI runs it whole, from the wheel. Here it is the same with fewer images and epochs.
@@ -77,7 +78,7 @@ def shorten_demo():
     demo.demo_settings = short
 
 
-for attempt in (lambda: open("control/python", "w"), lambda: subprocess.run(["sh", "-c", "> control/shell"])):
+for attempt in (lambda: open("control/python", "w").close(), lambda: subprocess.run(["sh", "-c", "> control/shell"])):
     with contextlib.suppress(OSError):
         attempt()
 with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as none:
