@@ -85,4 +85,4 @@ def test_an_extension_that_is_killed_goes_on_as_an_extension(clf: Clf, alone: Ru
     assert clf("train", "--resume", runs[0].root, "--epochs", "5").code == 0
     killed_once(runs[1].step_checkpoint(11), "train", "--resume", runs[1].root, "--epochs", "5")
     assert clf("train", "--resume", runs[1].root).code == 0
-    assert not list(differences(*map(end_state, runs)))
+    assert not list(differences(end_state(runs[0]), end_state(runs[1])))
