@@ -41,6 +41,7 @@ class _State:
     received: int | None = None  # the first signal
     at: float = 0.0  # when it came
     deadline: float | None = None
+    takes_time: bool = False  # what is written now ends the work well
     deferred: int = 0  # how many parts of the program want no Stop now
     announce: Callable[[], object] | None = None
     last_words: Callable[[], str] | None = None
@@ -107,7 +108,7 @@ def release() -> None:
 
 def take_time() -> None:
     """From here to the end only a second signal cuts short: what is written now ends the work well."""
-    _state.deadline = None
+    _state.takes_time, _state.deadline = True, None
 
 
 def before_leaving(last_words: Callable[[], str] | None) -> None:
@@ -168,7 +169,8 @@ def _handle(number: int, frame: FrameType | None) -> None:
 def _watch(reader: int) -> None:
     """The thread that ends the process where the main one cannot, or must not wait."""
     while True:
-        left = None if _state.deadline is None else max(0.0, _state.deadline - time.monotonic())
+        deadline = _state.deadline
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if select.select([reader], [], [], left)[0]:
             numbers = os.read(reader, 256)
             if not numbers:
@@ -177,14 +179,14 @@ def _watch(reader: int) -> None:
             for number in numbers:
                 if number in _state.before:
                     _arrived(number)
-        elif _state.deadline is not None and time.monotonic() >= _state.deadline:
+        elif not _state.takes_time:
             _leave(f"It did not stop within {GRACE:g} s, and was ended.")
 
 
 def _arrived(number: int) -> None:
     now = time.monotonic()
     if not _state.at:
-        _state.at, _state.deadline = now, now + GRACE
+        _state.at, _state.deadline = now, None if _state.takes_time else now + GRACE
         _let_go_of_terminals(number)
         announce = _state.announce
         if announce is not None:

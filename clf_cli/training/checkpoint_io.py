@@ -45,3 +45,4 @@ def _keep(path: Path, previous: Path) -> None:
     with contextlib.suppress(OSError):  # filesystems without hard links keep one checkpoint
         os.link(path, spare)
         spare.replace(previous)
+        spare.unlink(missing_ok=True)  # which stays where `previous` was a name of the same file already
