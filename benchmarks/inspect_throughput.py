@@ -1,13 +1,14 @@
-"""The scan of clf inspect-dataset against decoding every image once, and the inspection against cleanvision.
+"""The scan of clf inspect-dataset, and all of that command, against decoding every image once and against cleanvision.
 
     python benchmarks/inspect_throughput.py --data DIR [--threads 1 2] [--rounds 5] [--side 0]
         [--cleanvision PYTHON] [--out benchmarks/results/inspect_throughput.jsonl]
 
-The sides of a case take turns in one process, in the same number of threads; the ratio is the median of the rounds', of
-wall time and of CPU seconds, which other work on the machine disturbs less. --side 1152 enlarges the images to that
-longer side first, in a temporary folder. --cleanvision names a Python that has cleanvision: it looks through the same
-folder, then clf does, each in a process of its own; what both found stands side by side. Every case is one JSON line; a
-case that the file already holds is skipped.
+The sides of a case take turns on the same number of cores: decoding in so many threads of this process, the scan in
+this process and those that it starts, the command in a process of its own, with its start. The ratio is the median of
+the rounds', of wall time and of CPU seconds, which other work on the machine disturbs less. --side 1152 enlarges the
+images to that longer side first, in a temporary folder. --cleanvision names a Python that has cleanvision: it looks
+through the same folder, then clf does, each in a process of its own; what both found stands side by side. Every case is
+one JSON line; a case that the file already holds is skipped.
 """
 
 import argparse
@@ -72,7 +73,15 @@ def cases(
 ) -> list[tuple[dict[str, Any], Callable[[], dict[str, Any]]]]:
     """What to measure, and how."""
     shared = {"data": options.data.name, "side": options.side, "threads": threads}
-    found = [(shared | {"case": "scan"}, lambda: scan_row(root, threads, options.rounds))]
+    paths = images(root)
+    work = {
+        "scan": lambda: scan_files(root, paths, threads),
+        "command": lambda: child(*command(root, threads)),
+    }
+    found = [
+        (shared | {"case": name}, lambda name=name: row_of(root, paths, threads, name, work[name], options.rounds))
+        for name in work
+    ]
     if options.cleanvision:
         row = lambda: cleanvision_row(root, threads, options.cleanvision)  # noqa: E731 - beside its like
         found.append((shared | {"case": "cleanvision"}, row))
@@ -93,25 +102,26 @@ def images(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def scan_row(root: Path, threads: int, rounds: int) -> dict[str, Any]:
-    """Decoding alone and the scan, in turn."""
-    paths = images(root)
-    sides = {"decode": lambda: decode(root, paths, threads), "scan": lambda: scan_files(root, paths, threads)}
-    for work in sides.values():
-        work()  # imports, and the files come into the page cache
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+def row_of(
+    root: Path, paths: list[str], threads: int, name: str, work: Callable[[], Any], rounds: int
+) -> dict[str, Any]:
+    """Decoding alone and `work`, in turn."""
+    sides: dict[str, Callable[[], Any]] = {"decode": lambda: decode(root, paths, threads), name: work}
+    for turn in sides.values():
+        turn()  # imports, and the files come into the page cache
+    taken: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
     for _ in range(rounds):
-        for name, work in sides.items():
+        for side, turn in sides.items():
             wall, cpu = time.perf_counter(), cpu_seconds()
-            work()
-            taken[name].append((time.perf_counter() - wall, cpu_seconds() - cpu))
-    pairs = list(zip(taken["decode"], taken["scan"], strict=True))
+            turn()
+            taken[side].append((time.perf_counter() - wall, cpu_seconds() - cpu))
+    pairs = list(zip(*taken.values(), strict=True))
     row: dict[str, Any] = {"images": len(paths), "load": round(os.getloadavg()[0], 1)}
-    for name, values in taken.items():
+    for side, values in taken.items():
         wall, cpu = (statistics.median(column) / len(paths) for column in zip(*values, strict=True))
-        row |= {f"{name}_us": round(1e6 * wall, 1), f"{name}_cpu_us": round(1e6 * cpu, 1)}
-    row["ratio"] = round(statistics.median(scan[0] / plain[0] for plain, scan in pairs), 2)
-    row["cpu_ratio"] = round(statistics.median(scan[1] / plain[1] for plain, scan in pairs), 2)
+        row |= {f"{side}_us": round(1e6 * wall, 1), f"{side}_cpu_us": round(1e6 * cpu, 1)}
+    row["ratio"] = round(statistics.median(ours[0] / plain[0] for plain, ours in pairs), 2)
+    row["cpu_ratio"] = round(statistics.median(ours[1] / plain[1] for plain, ours in pairs), 2)
     return row
 
 
@@ -136,9 +146,7 @@ def decode(root: Path, paths: list[str], threads: int) -> None:
 def cleanvision_row(root: Path, threads: int, python: Path) -> dict[str, Any]:
     """Wall and CPU seconds of both, with all that they found."""
     theirs, their_cost = child([str(python), "-c", CLEANVISION, str(root), str(threads)])
-    environment = os.environ | {"CLF_COMPUTE__WORKERS": str(threads)}
-    command = [sys.executable, "-m", "clf_cli", "inspect-dataset", str(root), "--no-scan-cache", "--json"]
-    ours, our_cost = child([*command, "--fail-on", "none"], environment)
+    ours, our_cost = child(*command(root, threads))
     paths = images(root)
     clusters = find_near_duplicates(root, scan_files(root, paths, threads).files, paths, threads).clusters
     sets = [{Path(path).relative_to(root).as_posix() for path in each} for each in theirs["sets"]["near_duplicates"]]
@@ -154,6 +162,12 @@ def cleanvision_row(root: Path, threads: int, python: Path) -> dict[str, Any]:
         },
         "cleanvision_alone": sorted(their_pairs - pairs)[:20],
     }  # fmt: skip
+
+
+def command(root: Path, threads: int) -> tuple[list[str], dict[str, str]]:
+    """The whole command and its environment."""
+    asked = ["inspect-dataset", str(root), "--no-scan-cache", "--json", "--fail-on", "none"]
+    return [sys.executable, "-m", "clf_cli", *asked], os.environ | {"CLF_COMPUTE__WORKERS": str(threads)}
 
 
 def pairs_of(clusters: Any) -> set[tuple[str, str]]:
