@@ -38,7 +38,7 @@ DOORS = {
     "markupsafe": ("render/page_template.py",),
     "rich": ("render/", "cli/console.py", "cli/help.py", "training/callbacks/progress.py", "training/watcher.py"),
     "rich.table": ("render/",),
-    "onnx": ("models/onnx.py", "engine/onnx_"),
+    "onnx": ("models/onnx.py", "models/onnx_limits.py", "engine/onnx_"),
     "onnxruntime": ("models/onnx.py", "engine/onnx_"),
     "onnxsim": ("models/onnx.py", "engine/onnx_"),
     "onnxscript": ("models/onnx.py", "engine/onnx_"),

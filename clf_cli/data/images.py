@@ -23,6 +23,7 @@ SUFFIXES = frozenset({
     ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".qoi",
 })  # fmt: skip
 MAX_PIXELS = 89_478_485  # Pillow's own line: a quarter of a gigabyte as RGB; a 48-megapixel photo is well below
+MAX_ASPECT = 1000  # a network's square of a wider one would be resized by way of billions of pixels
 
 _TAIL = 32  # zero bytes at the end of a JPEG that make it suspect; some cameras pad to blocks, after the end marker
 
@@ -154,6 +155,9 @@ def _check_end(file: BinaryIO) -> None:
 def _normal(image: Image.Image) -> Opened:
     if image.width * image.height > MAX_PIXELS:
         reason = f"{image.width} x {image.height}: more than the limit of {MAX_PIXELS:,} pixels"
+        raise UnreadableImageError(reason, "CLF106")
+    if max(image.size) > MAX_ASPECT * min(image.size):
+        reason = f"{image.width} x {image.height}: one side is more than {MAX_ASPECT:,} times the other"
         raise UnreadableImageError(reason, "CLF106")
     mode = _mode(image)
     image.load()

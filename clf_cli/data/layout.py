@@ -1,6 +1,7 @@
 """Which of the known layouts a folder has, and the rows it holds (docs/design.md, 2.1)."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from clf_cli.data.images import SUFFIXES
 from clf_cli.data.manifests import Manifest, read_manifest
 from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample, is_unicode
+from clf_cli.data.signatures import ARCHIVES, HEAD, named_content
 from clf_cli.data.walk import (
     MANIFEST_SUFFIXES,
     Tree,
@@ -29,6 +31,8 @@ LAYOUTS = (
 
 KINDS = 8  # of other files that are named; all are counted
 LOOSE_SHOWN = 3  # images in no class folder
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has made one slash of two
 
 
 @dataclass
@@ -96,6 +100,8 @@ def read_layout(data: Path) -> Listing:
         if data.is_file():
             return _manifest_file(data.resolve())
         if not data.is_dir():
+            if _ADDRESS.match(str(data)):
+                raise DataError(f"{data} is an address: clf loads no data.", "Load it first, and name the folder.")
             raise DataError(f"No such folder or manifest: {data}.", "Name one with --data. " + LAYOUTS)
         return _folder(data.resolve())
     except OSError as error:
@@ -104,6 +110,10 @@ def read_layout(data: Path) -> Listing:
 
 def _manifest_file(path: Path) -> Listing:
     if path.suffix.lower() not in MANIFEST_SUFFIXES:
+        with path.open("rb") as file:
+            content = named_content(file.read(HEAD))
+        if content in ARCHIVES:
+            raise DataError(f"{path} is {content}: clf reads none.", "Unpack it, and name the folder with --data.")
         raise DataError(f"{path} is no manifest: its name ends in neither .jsonl nor .csv.", LAYOUTS)
     header = read_header(path) if path.suffix.lower() == ".jsonl" else None
     draft = _Draft(header.root if header else path.parent)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from clf_cli.data.written_manifests import is_header
 from clf_cli.values.contract_check import LONGEST_LABEL
 
 LONGEST_PATH = 4096
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://")
 _TYPES = {bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
@@ -48,6 +50,8 @@ def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
     samples: list[Sample] = []
     findings: list[Finding] = []
     name = manifest.name
+    if not manifest.rooted and _leads_out(manifest):
+        return [], [Finding.of("CLF111", name, "links out of the data folder")]
     try:
         for line, row in read_rows(manifest.path):
             where = f"{name}:{line}"
@@ -63,6 +67,15 @@ def read_manifest(manifest: Manifest) -> tuple[list[Sample], list[Finding]]:
     except OSError as error:
         return [], [Finding.of("CLF205", name, f"cannot be read: {error.strerror}")]
     return samples, findings
+
+
+def _leads_out(manifest: Manifest) -> bool:
+    """Whether a link leads to a file elsewhere; one to a device is no file."""
+    try:
+        target = manifest.path.resolve()
+        return target.is_file() and not target.is_relative_to(manifest.root)
+    except (OSError, RuntimeError):  # a circle; reading it says so
+        return False
 
 
 def _sample(manifest: Manifest, row: Row, where: str) -> Sample:
@@ -85,6 +98,10 @@ def _path(manifest: Manifest, row: Mapping[str, Any]) -> str:
     if not isinstance(text, str) or not text.strip() or "\0" in text:
         raise RowError(f"the image's path is {_described(text)}")
     _check_text(text, "path", LONGEST_PATH)
+    if _URL.match(text):
+        raise RowError(
+            f"{printable(text)} is an address: clf reads files in the data folder and loads nothing", "CLF111"
+        )
     joined = os.path.normpath(os.path.join(manifest.start, text))  # noqa: PTH118 - Paths take five times as long
     if joined + os.sep == manifest.inside:
         raise RowError(f"{printable(text)} is the data folder itself")

@@ -1,12 +1,19 @@
 """What the bytes of a file say that its decoder does not: what it is if no image, and whether a JPEG has its end."""
 
-HEAD = 132  # bytes that tell what a file is
+HEAD = 264  # bytes that tell what a file is
 SEGMENTS = 4096  # before the first scan; a profile of 16 MB takes 255
 _KNOWN = (  # where, what, and what people call it
     (0, b"version https://git-lfs", "a Git LFS pointer: git lfs pull fetches the image"),
     (0, b"%PDF", "PDF"),
     (0, b"PK\x03\x04", "a zip archive"),
-    (0, b"\x1f\x8b", "gzip"),
+    (0, b"PK\x05\x06", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ", "an xz archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a zstandard archive"),
+    (0, b"7z\xbc\xaf\x27", "a 7z archive"),
+    (0, b"Rar!\x1a", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
     (0, b"8BPS", "Photoshop"),
     (0, b"%!PS", "PostScript"),
     (0, b"\x93NUMPY", "a NumPy array"),
@@ -16,6 +23,7 @@ _KNOWN = (  # where, what, and what people call it
     (4, b"ftyp", "video"),
     (128, b"DICM", "DICOM"),
 )
+ARCHIVES = frozenset(name for _, _, name in _KNOWN if name.endswith("archive"))
 
 
 def named_content(head: bytes) -> str:

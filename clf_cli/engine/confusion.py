@@ -169,7 +169,10 @@ def stored_examples(report: Report) -> Path | None:
     root = Path(report.data.path) if report.data else None
     if root is None or not all(pair.examples for pair in pairs):
         return None
-    there = all((root / example).is_file() for pair in pairs for example in pair.examples)
+    try:
+        there = all((root / example).is_file() for pair in pairs for example in pair.examples)
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return None
     return root if there else None
 
 

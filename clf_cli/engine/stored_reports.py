@@ -13,6 +13,7 @@ from clf_cli.values.report import DataRef, FindingJson, ModelRef
 from clf_cli.values.typed import typed
 
 T = TypeVar("T")
+SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Scores:
         result = report["result"]
         values = {name: number(value) for name, value in result.items() if value is None or isinstance(value, float)}
         bounds = result.get("intervals") or {}
+        if report["data"]["split"] not in SPLITS:
+            raise ValueError(f"its split is {report['data']['split']!r}")
         return cls(
             model=ModelRef(**report["model"]),
             data=DataRef(**report["data"]),

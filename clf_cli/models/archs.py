@@ -10,6 +10,8 @@ from clf_cli.errors import UsageError
 
 _REGISTERED = re.compile(rb"^@register_model\s*\ndef (\w+)", re.MULTILINE)
 
+_PLAIN = re.compile(r"\w{1,100}(\.[\w-]{1,100})?")
+
 
 @cache
 def arch_names() -> tuple[str, ...]:
@@ -23,6 +25,7 @@ def arch_names() -> tuple[str, ...]:
 
 def check_arch(name: str) -> None:
     """Raises UsageError (exit 2) for an architecture that timm lacks; a tag (`resnet18.a1_in1k`) is not looked at."""
+    require_plain(name)
     names = arch_names()
     if name.partition(".")[0] in names or not names:  # a timm that cannot be read is left to say no itself
         return
@@ -33,6 +36,15 @@ def check_arch(name: str) -> None:
         else "Names are those of timm: resnet18, mobilenetv3_small_100."
     )
     raise UsageError(f"No architecture is called {name!r}.", hint)
+
+
+def require_plain(name: str) -> None:
+    """Raises UsageError (exit 2) for what timm would not look up but load: `hf-hub:owner/name`, `local-dir:path`."""
+    if not _PLAIN.fullmatch(name):
+        raise UsageError(
+            f"{name[:200]!r} is no name of an architecture: clf builds timm's own and loads no code or configuration.",
+            "Names are those of timm: resnet18, mobilenetv3_small_100.",
+        )
 
 
 def similar_archs(name: str) -> tuple[str, ...]:

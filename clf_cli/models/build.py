@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from clf_cli.errors import ModelError, UsageError, first_line
+from clf_cli.models.archs import require_plain
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.pretrained import fetch_pretrained
 from clf_cli.models.timm_door import PretrainedCfg, get_pretrained_cfg, set_fused_attn, timm, use_fused_attn
@@ -120,6 +121,7 @@ def init_from(network: nn.Module, checkpoint: Checkpoint, labels: Labels) -> str
 
 def architecture(arch: str) -> PretrainedCfg:
     """timm's entry for an architecture, with or without a tag. Raises UsageError (exit 2) when there is none."""
+    require_plain(arch)
     try:
         cfg = get_pretrained_cfg(arch)
     except RuntimeError as error:
@@ -136,6 +138,7 @@ def architecture(arch: str) -> PretrainedCfg:
 
 def _creator(arch: str, num_classes: int, drop_rate: float, image_size: ImageSize | None) -> Create:
     """A function that builds the network, with weights when it is given timm's overlay that names them."""
+    require_plain(arch)
     sizes: dict[str, Any] = {}
     if image_size is not None and architecture(arch).fixed_input_size:
         sizes["img_size"] = image_size

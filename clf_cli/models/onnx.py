@@ -10,6 +10,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 from clf_cli.errors import ModelError, UsageError, first_line
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.onnx_given import NOTHING, Given, given_contract, unknown
+from clf_cli.models.onnx_limits import bounded_memory, check_limits
 from clf_cli.models.onnx_outside import check_outside, not_onnx
 from clf_cli.reading import parse_json
 from clf_cli.values.contract import CONTRACT_KEY, Contract, GivenContract, NewerContractError
@@ -53,10 +54,12 @@ def _opened(
 
 def logits_of(path: Path, session: ort.InferenceSession, contract: Contract) -> Callable[[InputArray], FloatArray]:
     """What `onnx_logits` gives, of a session that is open already, wherever it runs."""
+    providers = session.get_providers()
 
     def logits(images: InputArray) -> FloatArray:
         try:
-            answer: FloatArray = session.run([contract.answers], {contract.input_name: images})[0]
+            with bounded_memory(providers):
+                answer: FloatArray = session.run([contract.answers], {contract.input_name: images})[0]
         except Exception as error:  # ONNX Runtime's exceptions have no base of their own
             reason = _reason(error)
             raise ModelError(f"{path} cannot answer for a batch of {len(images)}: {reason}", EXPORT_AGAIN) from error
@@ -109,6 +112,7 @@ def open_session(
     if not path.is_file():
         raise ModelError(f"There is no file {path}.", "`clf export RUN` writes one and prints its path.")
     check_outside(path)
+    check_limits(path)
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     # Else its threads spin for tens of milliseconds after every call, and take the cores from what comes next.
@@ -119,7 +123,8 @@ def open_session(
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
     try:  # its fallback would print on stdout
-        return ort.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
+        with bounded_memory(providers):  # it computes constants now
+            return ort.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's exceptions have no base of their own
         if type(error).__name__ == "InvalidProtobuf" or "No graph was found" in str(error):
             raise not_onnx(path) from error

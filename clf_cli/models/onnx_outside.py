@@ -24,7 +24,7 @@ _MESSAGES: dict[str, dict[int, str]] = {
 _PLACE, _LOCATION = 13, 14  # of a tensor: external_data, its entries of key (1) and value (2); data_location
 _OUTSIDE = 1  # data_location EXTERNAL
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf's wire types
-_Field = tuple[int, int, int, int]  # number, its varint's value (else 0), start and end of its bytes
+Field = tuple[int, int, int, int]  # number, its varint's value (else 0), start and end of its bytes
 
 
 @dataclass(frozen=True)
@@ -74,21 +74,48 @@ def not_onnx(path: Path) -> ModelError:
 
 def outside_tensors(path: Path) -> Iterator[OutsideTensor]:
     """Every tensor of the file that lies in another one. Raises ValueError for what is not a whole protobuf."""
+    for message in messages(path):
+        if message.kind == "Tensor" and any(
+            number == _LOCATION and value == _OUTSIDE for number, value, _, _ in message.fields
+        ):
+            yield _outside(message.content, message.fields)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the file: `graphs` around it, and its fields as places in `content`."""
+
+    kind: str
+    graphs: int
+    fields: list[Field]
+    content: mmap.mmap
+
+    def texts(self, number: int) -> Iterator[str]:
+        """The values of a field of text. Raises ValueError for what is no UTF-8."""
+        for one, _, start, end in self.fields:
+            if one == number:
+                yield self.content[start:end].decode()
+
+
+def messages(path: Path) -> Iterator[Message]:
+    """Every message in which a tensor can stand, and every tensor. Raises ValueError for what is no whole protobuf."""
     if path.stat().st_size == 0:
         raise ValueError("it is empty")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        waiting = [("Model", 0, len(content))]  # a stack of our own: messages may nest deeper than Python calls
+        waiting = [("Model", 0, 0, len(content))]  # a stack of our own: messages may nest deeper than Python calls
         while waiting:
-            kind, start, end = waiting.pop()
+            kind, graphs, start, end = waiting.pop()
             fields = list(_fields(content, start, end))
+            inner = graphs + (kind == "Graph")
             waiting += [
-                (_MESSAGES[kind][number], first, last) for number, _, first, last in fields if number in _MESSAGES[kind]
+                (_MESSAGES[kind][number], inner, first, last)
+                for number, _, first, last in fields
+                if number in _MESSAGES[kind]
             ]
-            if kind == "Tensor" and any(number == _LOCATION and value == _OUTSIDE for number, value, _, _ in fields):
-                yield _outside(content, fields)
+            yield Message(kind, graphs, fields, content)
 
 
-def _outside(content: mmap.mmap, fields: list[_Field]) -> OutsideTensor:
+def _outside(content: mmap.mmap, fields: list[Field]) -> OutsideTensor:
     place = {}
     for number, _, start, end in fields:
         if number == _PLACE:
@@ -97,15 +124,15 @@ def _outside(content: mmap.mmap, fields: list[_Field]) -> OutsideTensor:
     return OutsideTensor(place.get("location", ""), int(place.get("offset", 0)) + int(place.get("length", 0)))
 
 
-def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[_Field]:
+def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
     """The fields of the message at these bytes. Raises ValueError where they are no message."""
     while start < end:
-        tag, start = _varint(content, start, end)
+        tag, start = varint(content, start, end)
         number, wire, value = tag >> 3, tag & 7, 0
         if wire == _VARINT:
-            value, last = _varint(content, start, end)
+            value, last = varint(content, start, end)
         elif wire == _BYTES:
-            length, start = _varint(content, start, end)
+            length, start = varint(content, start, end)
             last = start + length
         elif wire in (_FIXED32, _FIXED64):
             last = start + (4 if wire == _FIXED32 else 8)
@@ -117,7 +144,7 @@ def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[_Field]:
         start = last
 
 
-def _varint(content: mmap.mmap, start: int, end: int) -> tuple[int, int]:
+def varint(content: mmap.mmap, start: int, end: int) -> tuple[int, int]:
     """A number of seven bits a byte, and where it ends."""
     value = 0
     for position in range(start, min(end, start + 10)):
