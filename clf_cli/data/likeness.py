@@ -61,7 +61,7 @@ def measure(thumbnails: Thumbnails, pairs: Pairs) -> Floats:
 def near(count: int, pairs: Pairs, measured: Floats) -> npt.NDArray[np.bool_]:
     """(P,) which of all candidate pairs among `count` images are nearly the same, by what `measure` found of them."""
     similar = np.bincount(pairs[measured[:, 0] >= SIMILAR].ravel(), minlength=count)
-    alone = similar[pairs].max(axis=1, initial=0) <= CROWD
+    alone = (similar <= CROWD)[pairs].all(axis=1)
     close, strict = ((measured[:, 1] >= least) & (measured[:, 2] <= most) for least, most in (CLOSE, STRICT))
     return np.asarray((close & alone) | strict, dtype=np.bool_)
 

@@ -14,6 +14,7 @@ WINDOW = 32  # hashes that share three blocks are compared with so many of those
 ENOUGH = 64  # pairs of a hash; two that both have so many are not paired any more
 STAND = 4  # images of one hash, spread over all of them: 32 made 720 pairs an image of 500 hashes that lie close
 _KEPT = 1 << 21  # pairs that are held before repeats are dropped
+_AT_ONCE = 1 << 17  # pairs of hashes that become pairs of images at once
 
 Hashes = npt.NDArray[np.uint64]
 Pairs = npt.NDArray[np.int64]
@@ -38,10 +39,23 @@ def candidate_pairs(hashes: Hashes) -> Pairs:
             found, held = [np.unique(np.concatenate(found))], 0
             ends = np.concatenate(np.divmod(found[0], len(different)))
             full = np.bincount(ends, minlength=len(different)) >= ENOUGH
-    apart = np.stack(np.divmod(np.unique(np.concatenate(found)), max(1, len(different))), axis=1)
-    places = np.concatenate([_of_one_hash(first, repeats), _members(apart, first, repeats)])
-    pairs = np.sort(order[places], axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    codes = np.unique(np.concatenate(found))
+    del found
+    places = [_of_one_hash(first, repeats)]
+    for start in range(0, len(codes), _AT_ONCE):
+        apart = np.divmod(codes[start : start + _AT_ONCE], max(1, len(different)))
+        places.append(_members(*apart, first, repeats))
+    return _in_order([order[part] for part in places], len(hashes))
+
+
+def _in_order(parts: list[Pairs], count: int) -> Pairs:
+    """Their pairs, the smaller index first, by the first and then the second; as one number each while they are sorted,
+    which takes half the memory."""
+    codes = np.concatenate([part.min(axis=1) * count + part.max(axis=1) for part in parts])
+    codes.sort()
+    pairs = np.empty((len(codes), 2), np.int64)
+    np.divmod(codes, max(1, count), out=(pairs[:, 0], pairs[:, 1]))
+    return pairs
 
 
 def _of_one_hash(first: Pairs, repeats: Pairs) -> Pairs:
@@ -55,9 +69,8 @@ def _of_one_hash(first: Pairs, repeats: Pairs) -> Pairs:
     return np.concatenate(found)
 
 
-def _members(pairs: Pairs, first: Pairs, repeats: Pairs) -> Pairs:
-    """(P, 2) places of pairs of hashes (Q, 2): of each hash the STAND that stand for it."""
-    one, other = pairs.T
+def _members(one: Pairs, other: Pairs, first: Pairs, repeats: Pairs) -> Pairs:
+    """(P, 2) places of pairs of hashes, (Q,) each: of each hash the STAND that stand for it."""
     left, others = _each(first[one], repeats[one])
     right, rows = _each(first[other[others]], repeats[other[others]])
     return np.stack([left[rows], right], axis=1)
