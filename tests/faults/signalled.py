@@ -11,19 +11,27 @@ from pathlib import Path
 PROGRAM = """
 import os, signal, sys, time
 wanted, words, times, numbers = sys.argv[1], sys.argv[2], int(sys.argv[3]), [int(n) for n in sys.argv[4].split(",")]
-del sys.argv[1:5]
+whom = sys.argv[5]
+del sys.argv[1:6]
+main_process = os.getpid()
+def receivers():
+    if whom == "itself":
+        return [main_process]
+    import multiprocessing
+    return [child.pid for child in multiprocessing.active_children()]
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 left = [times]
 def hear(event, arguments):
-    if event != wanted or not left[0] or words not in str(arguments[0]):
+    if event != wanted or not left[0] or os.getpid() != main_process or words not in str(arguments[0]):
         return
     left[0] -= 1
     if not left[0]:
         for count, number in enumerate(numbers):
             time.sleep(0.8 * (count > 0))
             print("SIGNALLED", time.time(), file=sys.stderr, flush=True)
-            os.kill(os.getpid(), number)
+            for process in receivers():
+                os.kill(process, number)
 sys.addaudithook(hear)
 from clf_cli.__main__ import main
 sys.exit(main())
@@ -49,9 +57,12 @@ class Signalled:
     seconds: float
 
 
-def signalled(arguments: Sequence[object], place: Place, *numbers: signal.Signals, cwd: Path) -> Signalled:
-    """Runs `clf` with the arguments. A process that never comes to the place fails the test."""
-    marks = (place.event, place.words, place.times, ",".join(str(int(number)) for number in numbers))
+def signalled(
+    arguments: Sequence[object], place: Place, *numbers: signal.Signals, cwd: Path, whom: str = "itself"
+) -> Signalled:
+    """Runs `clf` with the arguments; `whom` is itself or its workers. A process that never comes to the place fails the
+    test."""
+    marks = (place.event, place.words, place.times, ",".join(str(int(number)) for number in numbers), whom)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, marks), *map(str, arguments)],
         cwd=cwd,
