@@ -1,0 +1,80 @@
+"""Running out of memory in a real process with a real limit: what is said, and how `--batch-size auto` copes."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.values.run_dir import RunDir
+from tests.running import Clf, train_arguments
+
+BARE = ("--no-export", "--no-samples", "--no-history", "--no-confusion", "--no-report", "--no-dataset-stats")
+LARGE = ("--image-size", "160", "--epochs", "1", *BARE)  # 10 MB for an image of a step
+ROOM = 500 * 2**20  # bytes of addresses beyond those of a process that has loaded everything
+
+# Lays the limit upon itself, shows that it bites, and runs clf several times.
+LIMITED = f"""
+import json, resource, sys, torch
+import clf_cli.training.fit
+from clf_cli.__main__ import main
+from clf_cli.training.room import addresses_used
+torch.zeros(64, 64) @ torch.zeros(64, 64)
+limit = addresses_used() + {ROOM}
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    torch.empty({ROOM} + 2**20, dtype=torch.uint8)
+except RuntimeError as error:
+    assert "can't allocate memory" in str(error), error
+else:
+    sys.exit("the limit does not bite")
+sys.exit(json.dumps([main(arguments) for arguments in json.loads(sys.argv[1])]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
+def test_out_of_memory_names_what_fits_and_auto_finds_it(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
+    fixed = train_arguments(tiny_dataset, tmp_path, "fixed", *LARGE, "--batch-size", "60")
+    auto = train_arguments(tiny_dataset, tmp_path, "auto", *LARGE, "--batch-size", "auto", "--accumulate", "2")
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, json.dumps([fixed, auto])],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert json.loads(done.stderr.splitlines()[-1]) == [6, 0], done.stderr
+    assert "Out of memory on cpu at batch size 60. The largest that fits is " in done.stderr
+    assert "--batch-size" in done.stderr
+    assert "Traceback" not in done.stderr
+    largest = int(done.stderr.split("The largest that fits is ")[1].split(".")[0])
+    assert 16 <= largest < 60
+    assert json.loads(RunDir(tmp_path / "fixed").run_json.read_text())["status"] == "failed"
+
+    run = RunDir(tmp_path / "auto")
+    optim = tomllib.loads(run.settings.read_text())["optim"]
+    assert optim["batch_size"] < 60
+    assert optim["batch_size"] * optim["accumulate"] == 64
+    assert f"--batch-size auto: {optim['batch_size']} images fit" in done.stderr
+    assert read_checkpoint(run.last).settings["optim"]["batch_size"] == optim["batch_size"]
+    went_on = clf("train", "--resume", run.root, "--epochs", "2", "--batch-size", "auto")  # no limit holds here
+    assert went_on.code == 0, went_on.stderr
+    assert "--batch-size auto" not in went_on.stderr
+    assert tomllib.loads(run.settings.read_text())["optim"]["batch_size"] == optim["batch_size"]
+
+
+def test_auto_is_the_whole_effective_batch_where_it_fits(
+    clf: Clf, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clf.toml").write_text('[optim]\nbatch_size = "auto"\n')
+    arguments = train_arguments(tiny_dataset, tmp_path, "run", "--accumulate", "2", "--json", "--dry-run")
+    at = arguments.index("--batch-size")
+    done = clf(*arguments[:at], *arguments[at + 2 :])
+    assert done.code == 0, done.stderr
+    planned = json.loads(done.stdout)["result"]["training"]
+    assert (planned["batch_size"], planned["accumulate"]) == (64, 1)
+    assert "--batch-size auto: 64 images fit" in done.stderr
