@@ -1,7 +1,7 @@
 """Continuing a run exactly: its settings, its data, its compute, from its newest whole checkpoint."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +22,47 @@ from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 from clf_cli.values.run_record import RunRecord, current_versions, read_record, recorded_versions
 
 
+@dataclass(frozen=True)
+class Found:
+    """A run that is asked to go on: where from, what it was, and with which settings; `allowed` are keys of drift."""
+
+    run: RunDir
+    checkpoint: Checkpoint
+    record: RunRecord
+    settings: Settings
+    allowed: tuple[str, ...]
+
+    def judge(self, drifts: Sequence[Drift]) -> tuple[str, ...]:
+        """Lines that tell them. Raises UsageError or DataError where one is not allowed."""
+        return judged(drifts, self.allowed, self.record.drift, str(self.run.root))
+
+
 def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start | NothingToDo:
     """Raises ModelError (exit 4) without a resumable checkpoint, UsageError (exit 2) with every difference that would
     change the run and was not allowed, DataError (exit 3) when that is only its data."""
     assert resolved.settings.train.resume is not None
     run, checkpoint = find_checkpoint(resolved.settings.train.resume)
-    record = read_record(run)
-    settings, allowed = merged_settings(run, resolved), resolved.settings.train.allow_drift
+    settings = merged_settings(run, resolved)
+    found = Found(run, checkpoint, read_record(run), settings, resolved.settings.train.allow_drift)
     drifts = settings_drift(checkpoint.settings, settings)
-    planned, epochs = planned_epochs(record, checkpoint, settings.optim.epochs)
-    judged(drifts, allowed, record.drift, str(run.root))
+    _, epochs = planned_epochs(found.record, checkpoint, settings.optim.epochs)
+    found.judge(drifts)
     longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != epochs
-    if record.status == "finished" and not longer and not ended_in_export(run):
+    if found.record.status == "finished" and not longer and not ended_in_export(run):
         return NothingToDo(run, checkpoint.epoch)
     require_parts(settings)
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
-        compute = replace(compute, threads=record.threads)
-    drifts += [*compute_drift(record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
+        compute = replace(compute, threads=found.record.threads)
+    drifts += [*compute_drift(found.record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
     drifts += version_drift(recorded_versions(run), current_versions())
-    judged(drifts, allowed, record.drift, str(run.root))
-    dataset = load_run_dataset(
-        run,
-        settings.data,
-        checkpoint.labels,
-        scan_threads(settings.compute.workers),
-        progress,
-        checkpoint.data_fingerprint,
-    )
+    found.judge(drifts)
+    threads, fingerprint = scan_threads(settings.compute.workers), checkpoint.data_fingerprint
+    dataset = load_run_dataset(run, settings.data, checkpoint.labels, threads, progress, fingerprint)
     drifts += data_drift(run, dataset, settings.data, checkpoint)
-    notes = judged(drifts, allowed, record.drift, str(run.root))
     return Start(
         run=run,
-        record=replace(
-            continued_record(record, compute, dataset, settings),
-            command=tuple(command),
-            extended_from=epochs if settings.optim.epochs > epochs else record.extended_from,
-            planned=planned,
-            drift=record.drift | {drift.key: drift.change for drift in unsafe(drifts)},
-        ),
+        record=replace(continued_record(found, compute, dataset, drifts), command=tuple(command)),
         settings=settings,
         settings_toml=Resolved(settings, resolved.origin).to_toml(),
         compute=compute,
@@ -68,7 +70,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
         preprocess=checkpoint.preprocess,
         checkpoint=checkpoint.path,
         notes=(
-            *notes,
+            *found.judge(drifts),
             *compute_notes,
             f"Continuing {run.root} from {checkpoint.path.name} (epoch {checkpoint.epoch}).",
         ),
@@ -76,8 +78,10 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     )
 
 
-def continued_record(record: RunRecord, compute: Compute, dataset: Dataset, settings: Settings) -> RunRecord:
+def continued_record(found: Found, compute: Compute, dataset: Dataset, drifts: Sequence[Drift]) -> RunRecord:
     """The record of a run that goes on, with what it goes on with."""
+    record, settings = found.record, found.settings
+    planned, epochs = planned_epochs(record, found.checkpoint, settings.optim.epochs)
     return replace(
         record,
         status="running",
@@ -88,6 +92,9 @@ def continued_record(record: RunRecord, compute: Compute, dataset: Dataset, sett
         precision=compute.precision,
         machine=machine_of(compute),
         data_fingerprint=dataset.fingerprint,
+        extended_from=epochs if settings.optim.epochs > epochs else record.extended_from,
+        planned=planned,
+        drift=record.drift | {drift.key: drift.change for drift in unsafe(drifts)},
     )
 
 

@@ -1,9 +1,9 @@
 """`clf` in a process that kills itself once a file is there: what `clf verify-resume` does to a run."""
 
 import os
+import runpy
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -17,13 +17,6 @@ def kill_at(file: Path) -> None:
     sys.addaudithook(hear)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs `clf` with all arguments but the first, which is the file."""
-    kill_at(Path(arguments[0]))
-    from clf_cli.__main__ import main as clf
-
-    return clf(list(arguments[1:]))
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    kill_at(Path(sys.argv.pop(1)))
+    runpy.run_module("clf_cli", run_name="__main__", alter_sys=True)

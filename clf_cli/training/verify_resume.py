@@ -62,28 +62,30 @@ def verify_resume(resolved: Resolved, watcher: Watcher, progress: Progress) -> V
     dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
     require_val(dataset, settings)
     require_monitor(dataset, settings)
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clf-verify-", dir=temporary_place()) as folder:
-        trial = prepared(Path(folder), settings, dataset)
-        watcher.say(
-            f"1 of 3: {trial.steps} steps in {EPOCHS} epochs of {trial.train_images:,} train images, left alone ..."
-        )
-        whole = left_alone(trial, "whole")
-        watcher.say(f"2 of 3: the same, killed with SIGKILL after step {trial.kill_after} ...")
-        killed = kill(trial)
-        watcher.say(f"3 of 3: continued from {killed.step_checkpoint(trial.kill_after).name} ...")
-        run_child(trial, ["train", "--resume", str(killed.step_checkpoint(trial.kill_after))])
-        parts = compared(whole, killed)
-        equal = not any(part.different for part in parts)
-        repeats = None
-        if not equal:
-            watcher.say("They differ. Once more, left alone, to see whether the set-up repeats itself at all ...")
-            again = compared(whole, left_alone(trial, "again"))
-            repeats = not any(part.different for part in again)
-        record = read_record(whole)
+        return proven(prepared(Path(folder), settings, dataset), watcher)
+
+
+def proven(trial: Trial, watcher: Watcher) -> VerifyResumeResult:
+    """Runs and compares the short runs; a third one, left alone too, where they differ."""
+    began = time.monotonic()
+    images = f"{EPOCHS} epochs of {trial.train_images:,} train images"
+    watcher.say(f"1 of 3: {trial.steps} steps in {images}, left alone ...")
+    whole = left_alone(trial, "whole")
+    watcher.say(f"2 of 3: the same, killed with SIGKILL after step {trial.kill_after} ...")
+    killed = kill(trial)
+    checkpoint = killed.step_checkpoint(trial.kill_after)
+    watcher.say(f"3 of 3: continued from {checkpoint.name} ...")
+    run_child(trial, ["train", "--resume", str(checkpoint)])
+    parts = compared(whole, killed)
+    equal, repeats = not any(part.different for part in parts), None
+    if not equal:
+        watcher.say("They differ. Once more, left alone, to see whether the set-up repeats itself at all ...")
+        repeats = not any(part.different for part in compared(whole, left_alone(trial, "again")))
+    record = read_record(whole)
     return VerifyResumeResult(
         equal=equal,
-        arch=settings.model.arch,
+        arch=trial.settings.model.arch,
         device=record.device,
         precision=record.precision,
         threads=record.threads,
@@ -96,7 +98,7 @@ def verify_resume(resolved: Resolved, watcher: Watcher, progress: Progress) -> V
         seconds=round(time.monotonic() - began, 1),
         parts=parts,
         repeats=repeats,
-        reasons=() if equal else reasons(repeats, record.device, settings.compute.deterministic),
+        reasons=() if equal else reasons(repeats, record.device, trial.settings.compute.deterministic),
     )
 
 
