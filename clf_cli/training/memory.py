@@ -1,11 +1,10 @@
 """Running out of memory, told with the batch size that fits and the flag to lower."""
 
-import gc
 import traceback
 from collections.abc import Callable
 
 from clf_cli.errors import RunError
-from clf_cli.training.probe import is_out_of_memory
+from clf_cli.training.probe import give_back, is_out_of_memory
 
 HINT = "Lower --batch-size (--batch-size auto makes up for it with --accumulate), --image-size or --workers."
 Search = Callable[[int], str]  # batch size -> what is known of those that fit, in a sentence
@@ -28,5 +27,5 @@ def told_memory(train: Callable[[], object], device: str, batch_size: int, searc
             "This network's batch normalisation cannot learn from one image at a time.",
             "Raise --batch-size or --image-size.",
         ) from error
-    gc.collect()
+    give_back()
     raise RunError(f"Out of memory on {device} at batch size {batch_size}. {search(batch_size)}".strip(), HINT)

@@ -80,11 +80,12 @@ def _has_room(work: Callable[[], None]) -> bool:
             raise
         return False
     finally:
-        _give_back()
+        give_back()
     return True
 
 
-def _give_back() -> None:
+def give_back() -> None:
+    """Frees what nothing refers to any more, on a GPU too."""
     gc.collect()
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -134,7 +135,7 @@ class Steps:
         self.module.train()
         with mixed:
             loss = self.module.loss_of(pixels, targets)[0]
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
         self.optimizer.step()
 
     def validate(self) -> None:
@@ -144,9 +145,8 @@ class Steps:
         from clf_cli.values.predictions import EVAL_BATCH
 
         with torch.no_grad():
-            self.module.eval().validation_step(
-                (torch.zeros(EVAL_BATCH, 3, *self.size, device=self.device), *[torch.empty(0)] * 2), 0
-            )
+            images, nothing = torch.zeros(EVAL_BATCH, 3, *self.size, device=self.device), torch.empty(0)
+            self.module.eval().validation_step((images, nothing, nothing), 0)
 
 
 def _step_settings(probe: Probe, settings: Any, preprocess: Any) -> Any:
