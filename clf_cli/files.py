@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from clf_cli.errors import RunError, UnwritableError
+from clf_cli.signals import deferred
 
 _INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
 _LONG = 100  # items of a list that people hardly read
@@ -22,7 +23,7 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # CI
 _kept: dict[Path, int] = {}  # folders that this process must not make anew, with an open descriptor of each
 
 
-def write_atomic(path: Path, write: Callable[[IO[bytes]], object], before: Callable[[], object] = lambda: None) -> None:
+def write_atomic(path: Path, write: Callable[[IO[bytes]], object], before: Callable[[], object] | None = None) -> None:
     """Calls `write` with an open binary file that takes `path`'s place only once it is whole and on the disk; `before`
     is called just before it does.
 
@@ -44,7 +45,8 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object], before: Calla
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
-        before()
+        if before is not None:
+            before()
         Path(name).replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -261,7 +263,7 @@ def move_into_place(source: Path, target: Path) -> None:
 
 
 def _swap_folders(source: Path, target: Path) -> None:
-    with temporary_folder(target) as old:
+    with temporary_folder(target) as old, deferred():  # stopped in between, the old one would go with its folder
         target.replace(old / target.name)
         try:
             source.replace(target)
