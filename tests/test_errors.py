@@ -15,6 +15,7 @@ CODES = {
     "ModelError": 4,
     "ExportError": 5,
     "RunError": 6,
+    "UnwritableError": 6,
     "StoppedRunError": 143,
 }
 

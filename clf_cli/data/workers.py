@@ -100,11 +100,11 @@ class _Watch:
 def kill_workers() -> None:
     """Ends those of every loader at once: torch asks them to end, and waits for ever for one that is stopped. It is not
     told that they died: it would say so anywhere in the main thread."""
-    from torch.utils.data._utils import signal_handling
+    from torch._C import _remove_worker_pids
 
     for iterator in [loader._iterator for loader in _loaders if loader._iterator is not None]:
         if iterator._worker_pids_set:
-            signal_handling._remove_worker_pids(id(iterator))
+            _remove_worker_pids(id(iterator))
             iterator._worker_pids_set = False
         for worker in iterator._workers:
             worker.kill()
