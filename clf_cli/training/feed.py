@@ -1,7 +1,7 @@
 """What a run feeds on: loaders of both splits and what is known of their images."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def build_feed(start: Start) -> Feed:
     )
 
 
-def _warnings(findings: Sequence[FindingJson]) -> tuple[str, ...]:
+def _warnings(findings: Iterable[FindingJson]) -> tuple[str, ...]:
     return tuple(f"Warning: {finding['reason']}." for finding in findings)
 
 
