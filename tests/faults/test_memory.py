@@ -78,3 +78,20 @@ def test_auto_is_the_whole_effective_batch_where_it_fits(
     planned = json.loads(done.stdout)["result"]["training"]
     assert (planned["batch_size"], planned["accumulate"]) == (64, 1)
     assert "--batch-size auto: 64 images fit" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
+def test_memory_that_runs_out_anywhere_is_no_bug(tiny_dataset: Path, tmp_path: Path) -> None:
+    """Too little for torch's libraries, which are loaded after the data were read."""
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (400 << 20, 400 << 20))"
+    bitten = subprocess.run(
+        [sys.executable, "-c", f"{limit}; bytearray(400 << 20)"], capture_output=True, text=True, check=False
+    )
+    assert "MemoryError" in bitten.stderr
+    program = f"{limit}; from clf_cli.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    arguments = train_arguments(tiny_dataset, tmp_path, "run", *BARE)
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 6, done.stderr
+    assert "Error: Out of memory." in done.stderr
+    assert "bug" not in done.stderr
+    assert not (tmp_path / "run").exists()
