@@ -1,9 +1,9 @@
 """Kills small real trainings at random moments, continues them, and holds each against the run that was left alone.
 
-    OMP_NUM_THREADS=1 python -m tests.faults.kill_points kill_points.jsonl [--runs 20] [--kills 10] [--seed 0]
+    OMP_NUM_THREADS=1 python -m tests.faults.kill_points kill_points.jsonl [--runs 0 20] [--kills 10] [--seed 0]
 
-Appends one JSON line per run as soon as it ended; runs that are in the file already are skipped, so it can be cut at any
-moment. Exit 1 when a run did not end exactly as the run that was left alone.
+Appends one JSON line per run as soon as it ended; runs that are in the file already are skipped, so it can be cut at
+any moment. Exit 1 when a run did not end exactly as the run that was left alone.
 """
 
 import argparse
@@ -201,12 +201,12 @@ def summary(lines: Sequence[str]) -> tuple[str, bool]:
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("report", type=Path)
-    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--runs", type=int, nargs=2, default=(0, 20), metavar=("FIRST", "END"))
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     done = {json.loads(line)["run"] for line in given.report.read_text().splitlines()} if given.report.exists() else ()
-    for run in range(given.runs):
+    for run in range(*given.runs):
         if run in done:
             continue
         with tempfile.TemporaryDirectory() as folder:
