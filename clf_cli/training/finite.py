@@ -13,7 +13,7 @@ OnNan = Literal["stop", "skip"]
 IN_A_ROW = 10  # skipped steps that end a run
 SHARE = 0.01  # of a run's steps that may be skipped, where that is more than IN_A_ROW
 GROUP = 50  # steps whose numbers are read together where a read makes the device wait
-SHOWN = 8  # images of a batch that a message names
+SHOWN = 32  # images that a message names: a batch, unless it is larger than is usual
 HINT = "Lower --lr, set --clip-grad, or train in --precision fp32; the checkpoints before are intact."
 SAVED = ("state_dict", "current_model_state", "optimizer_states")  # what of a checkpoint holds the run's numbers
 
@@ -158,7 +158,8 @@ class StepGuard:
     def _named(self, watched: Watched) -> str:
         indices = [index for tensor in watched.images for index in tensor.tolist()]
         shown = ", ".join(self._paths[index] for index in indices[:SHOWN])
-        return f"Images of that batch: {shown}{', ...' if len(indices) > SHOWN else ''}."
+        more = f" and {len(indices) - SHOWN} more" if len(indices) > SHOWN else ""
+        return f"Images of that batch: {shown}{more}."
 
 
 def is_finite(values: Tensor) -> bool:

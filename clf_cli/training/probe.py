@@ -23,6 +23,7 @@ NO_MEMORY = (
     "not enough memory",
     "annot allocate memory",
     "bad_alloc",
+    "backend out of memory",  # MPS
     "could not create a",  # oneDNN, of a primitive or its memory
 )
 

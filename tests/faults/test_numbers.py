@@ -141,3 +141,28 @@ def test_a_run_that_learns_nothing_is_told_once_with_causes(clf: Clf, tiny_datas
     assert done.stderr.count("nothing is learnt") == 1
     assert done.stderr.count("Every val image was answered") == 1
     assert "--lr" in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ("--accumulate", "2"),
+        ("--accumulate", "3", "--mixup", "0.2", "--ema-warmup-steps", "2"),
+        ("--optimizer", "sgd", "--clip-grad", "0"),
+        ("--freeze-epochs", "1", "--workers", "1"),
+    ],
+    ids=" ".join,
+)
+def test_every_kind_of_run_with_skipped_steps_resumes_to_the_last_bit(
+    clf: Clf, grey: tuple[Path, Path], tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    data, weights = grey
+    skip = ("--on-nan", "skip", "--init-from", str(weights), *SPARED, *BARE, "--checkpoint-every-steps", "1")
+    assert clf(*train_arguments(data, tmp_path, "whole", *skip, "--epochs", "3", *kind)).code == 0
+    whole = RunDir(tmp_path / "whole")
+    for step in sorted(whole.checkpoints.glob("step-*.ckpt"))[:6:2]:
+        cut = RunDir(tmp_path / step.stem)
+        shutil.copytree(whole.root, cut.root)
+        assert clf("train", "--resume", cut.checkpoints / step.name).code == 0
+        assert not list(differences(end_state(whole), end_state(cut)))
