@@ -12,6 +12,10 @@ def conflicts(settings: Settings) -> tuple[str, ...]:
             "--resume and --init-from exclude each other: --resume continues a run, --init-from starts a new one.",
         ),
         (
+            bool(train.allow_drift) and train.resume is None,
+            "--allow-drift has no effect without --resume: it allows what differs from the run that goes on.",
+        ),
+        (
             settings.model.weights is not None and train.init_from is not None,
             "--weights and --init-from exclude each other: both say which weights to start from.",
         ),

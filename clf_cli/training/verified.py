@@ -16,6 +16,7 @@ PARTS = {
     "live weights": "current_model_state",
     "optimiser": "optimizer_states",
     "learning rates": "lr_schedulers",
+    "gradient scaler": "MixedPrecision",  # of fp16
     "progress": "loops",
     "scores and early stopping": "callbacks",
 }

@@ -277,3 +277,9 @@ def test_a_finished_run_says_so_and_ends_with_0(clf: Clf, run: RunDir) -> None:
     assert done.code == 0
     assert "is finished after 2 epochs" in done.stderr
     assert {path: path.read_bytes() for path in run.root.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_is_allowed_to_differ_from_no_run(clf: Clf, run: RunDir) -> None:
+    done = clf("train", "--data", data_of(run), "--allow-drift", "optim.lr")
+    assert done.code == 2
+    assert "--allow-drift has no effect without --resume" in done.stderr
