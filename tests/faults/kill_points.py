@@ -28,7 +28,7 @@ from tests.running import draw_discs, start_clf, train_arguments
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
 TOLD_S = 30.0  # a signal that can be heard ends the process within this time
-COMMON = ("--epochs", "4", "--augment", "ocr", "--drop-rate", "0.1", "--pictures", "last")
+COMMON = ("--epochs", "10", "--augment", "ocr", "--drop-rate", "0.1", "--pictures", "last")
 CHOICES: tuple[tuple[tuple[str, ...], ...], ...] = (
     ((), ("--mixup", "0.2"), ("--cutmix", "0.5")),
     ((), ("--balance", "sampler"), ("--balance", "loss")),
