@@ -106,6 +106,23 @@ def test_skip_ends_where_the_weights_are_lost_and_leaves_no_checkpoint(
     assert not finite(RunDir(tmp_path / "wild"))
 
 
+def test_outputs_that_are_not_finite_in_validation_make_nothing_best(
+    clf: Clf, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    """One step, after which the weights are finite and what they answer is not."""
+    done = clf(*train_arguments(tiny_dataset, tmp_path, "wild", *WILD, *BARE, "--batch-size", "60"))
+    assert done.code == 6, done.stderr
+    assert "outputs became NaN or infinite in epoch 1" in done.stderr
+    assert not finite(RunDir(tmp_path / "wild"))
+
+
+def test_batches_of_one_image_under_batch_norm_are_named(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
+    done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *BARE, "--batch-size", "1"))
+    assert done.code == 6, done.stderr
+    assert "batch normalisation cannot learn from one image at a time" in done.stderr
+    assert "--batch-size" in done.stderr
+
+
 def test_nan_in_the_weights_to_start_from_is_told_before_a_run_exists(
     clf: Clf, tiny_run: RunDir, tiny_dataset: Path, tmp_path: Path
 ) -> None:
