@@ -17,6 +17,7 @@ from clf_cli.errors import RunError, UnwritableError
 from clf_cli.signals import deferred
 
 _INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 _LONG = 100  # items of a list that people hardly read
 TEMP_SUFFIX = ".clf-tmp"
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # CIFS and some FUSE file systems
@@ -133,8 +134,13 @@ def json_text(value: Any) -> str:
 
     Line breaks inside strings are escaped, so only those of the layout are joined. Raises ValueError for a NaN.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    text = seen(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
     return _INNERMOST.sub(lambda found: f"[{_on_one_line(found[0][1:-1])}]", text)
+
+
+def seen(text: str) -> str:
+    """JSON in which characters that steer a terminal, or turn the direction of a line, are escapes."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _on_one_line(layout: str) -> str:

@@ -167,7 +167,7 @@ def report_page(run: RunDir, mistakes: Mistakes, ended: Ended | None = None) -> 
         name=name,
         path=(files.settings.train.out / name).as_posix(),
         record=record,
-        versions={**{key: about[key] for key in ("clf", "python") if key in about}, **about.get("libraries", {})},
+        versions=_versions(about),
         settings=files.settings,
         sources=stored_settings(run.settings),
         history=history(files.rows, files.settings.train.monitor) if files.rows else None,
@@ -198,6 +198,14 @@ def worst_images(predictions: Predictions, root: Path, pictures: bool = True) ->
     images = tuple(WorstImage(sample, small_jpeg(root / sample.path, PICTURE)) for sample in samples)
     lost = sum(image.jpeg is None for image in images)
     return Mistakes(images, f"{lost} of {len(images)} pictures can no longer be read." if lost else "")
+
+
+def _versions(about: Mapping[str, Any]) -> dict[str, str]:
+    """As far as run.json tells them, whoever wrote it."""
+    libraries = about.get("libraries")
+    told = {"clf": about.get("clf"), "python": about.get("python")}
+    told |= libraries if isinstance(libraries, dict) else {}
+    return {name: version for name, version in told.items() if isinstance(version, str)}
 
 
 def _by_split(run: RunDir, kind: str, parse: Callable[[Mapping[str, Any]], T]) -> dict[str, T]:

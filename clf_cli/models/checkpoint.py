@@ -1,6 +1,6 @@
 """Checkpoints: Lightning's layout, and one plain-data key `clf` with what the weights need (docs/design.md, 2.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,13 @@ CLF_KEY = "clf"
 LIVE_KEY = "current_model_state"
 NETWORK_PREFIX = "network."
 StateDict = dict[str, Tensor]
+_USED: dict[tuple[str, str], Callable[[Any], bool]] = {  # settings that are read from a checkpoint
+    ("model", "drop_rate"): lambda value: isinstance(value, int | float) and 0 <= value <= 1,
+    ("compute", "channels_last"): lambda value: isinstance(value, bool),
+    ("compute", "seed"): lambda value: isinstance(value, int),
+    ("optim", "batch_size"): lambda value: isinstance(value, int | str),
+    ("train", "monitor"): lambda value: isinstance(value, str),
+}
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,10 @@ def _preprocess(values: Any) -> Preprocess:
 def _settings(sections: Any) -> dict[str, Any]:
     if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
         raise TypeError("settings are no sections with keys")
+    for (section, key), fits in _USED.items():
+        value = sections.get(section, {}).get(key)
+        if value is not None and not fits(value):
+            raise ValueError(f"settings {section}.{key} are {value!r:.60}")
     return sections
 
 

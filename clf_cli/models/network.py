@@ -32,7 +32,7 @@ def load_network(
             image_size=size,
         )
         network.load_state_dict(state)
-    except (RuntimeError, UsageError) as error:
+    except (RuntimeError, UsageError, ValueError, TypeError) as error:
         raise ModelError(
             f"{checkpoint.path} does not fit the {checkpoint.arch} of this timm: {first_line(error)}",
             "Install the timm that trained it; the run's run.json names its version.",

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from clf_cli.data.samples import printable
 from clf_cli.engine.predictions import PredictionsResult, Tally
+from clf_cli.files import seen
 from clf_cli.render.csv import Cell, csv_line
 from clf_cli.render.text import UNDEFINED, counted, label, percent
 from clf_cli.values.prediction import Candidate, Prediction
@@ -61,7 +62,7 @@ def summary(tally: Tally) -> str:
 
 
 def json_line(prediction: Prediction) -> str:
-    return json.dumps(prediction.to_json(), ensure_ascii=False, allow_nan=False)
+    return seen(json.dumps(prediction.to_json(), ensure_ascii=False, allow_nan=False))
 
 
 def csv_header(top: int) -> str:

@@ -228,6 +228,8 @@ def _unusable(value: Any) -> str | None:
         return "it is empty; leave it out to get the default."
     if isinstance(value, str) and ("\0" in value or value != value.encode(errors="replace").decode()):
         return f"{value!r} holds characters that cannot be saved."
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        return f"it is a number of {len(str(value)):,} digits."
     return None
 
 
