@@ -4,6 +4,7 @@ import pickle
 import re
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,16 @@ def load_torch(path: Path, what: str, mapped: bool = True) -> Any:
     return data
 
 
-def save_torch(data: dict[str, Any], path: Path) -> None:
-    """Through a temporary file in the same folder. Raises RunError (exit 6) when it cannot; the old file stays."""
+def save_torch(data: dict[str, Any], path: Path, before: Callable[[], object] | None = None) -> None:
+    """Through a temporary file in the same folder; `before` is called once that is whole.
+
+    Raises UnwritableError (exit 6) when it cannot; the old file stays.
+    """
     try:
-        write_atomic(path, lambda file: torch.save(data, file))
-    except RuntimeError as error:  # torch's zip writer turns a full disk into one
-        raise unwritable(path, error) from error
+        write_atomic(path, lambda file: torch.save(data, file), before)
+    except RuntimeError as error:  # torch's zip writer turns a full disk into one, in words about positions
+        cause = error.__context__
+        raise unwritable(path, cause if isinstance(cause, OSError) else error) from error
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:

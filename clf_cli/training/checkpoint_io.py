@@ -1,12 +1,13 @@
 """Checkpoints that are whole or absent, and the previous `last` kept beside the new one."""
 
-import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from clf_cli.files import require_kept
 from clf_cli.models.torch_files import load_torch, save_torch
 from clf_cli.training.finite import require_finite
 from clf_cli.values.run_dir import RunDir
@@ -26,9 +27,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         require_finite(checkpoint)
         path = Path(path)
-        if path == self._run.last and path.exists():
-            _keep(path, self._run.previous)
-        save_torch(checkpoint, path)
+        rotates = path == self._run.last and path.exists()
+        save_torch(checkpoint, path, _keep(path, self._run.previous) if rotates else None)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
@@ -38,11 +38,19 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return loaded
 
 
-def _keep(path: Path, previous: Path) -> None:
-    """Gives `path` a second name, so that a whole checkpoint exists at every moment."""
+def _keep(path: Path, previous: Path) -> Callable[[], object] | None:
+    """Gives `path` a second name, so that a whole checkpoint exists at every moment.
+
+    Where there are no hard links (exFAT, some network shares) it returns what is to be done once the new file is whole:
+    `path` moves aside, and for a moment `previous` is the newest.
+    """
     spare = previous.with_name(f".{previous.name}.link.clf-tmp")
-    spare.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # filesystems without hard links keep one checkpoint
+    try:
+        require_kept(path)
+        spare.unlink(missing_ok=True)
         os.link(path, spare)
         spare.replace(previous)
         spare.unlink(missing_ok=True)  # which stays where `previous` was a name of the same file already
+    except OSError:
+        return lambda: path.replace(previous)
+    return None

@@ -15,7 +15,7 @@ from clf_cli.data.scan import scan_threads
 from clf_cli.engine.dataset import DatasetResult, dataset_report
 from clf_cli.engine.model_info import model_info
 from clf_cli.errors import ClfError, StoppedRunError
-from clf_cli.files import sweep_leftovers, unwritable, write_json, write_text
+from clf_cli.files import require_writable, sweep_leftovers, write_json, write_text
 from clf_cli.models.compute import apply
 from clf_cli.render.text import scaled
 from clf_cli.training.ancestor import with_ancestor
@@ -23,14 +23,17 @@ from clf_cli.training.feed import build_feed
 from clf_cli.training.finish import finish
 from clf_cli.training.fit import fit, starting_network
 from clf_cli.training.keeping import publication_of, scored_weights
-from clf_cli.training.record import write_ended, write_record
+from clf_cli.training.record import write_record
 from clf_cli.training.result import TrainResult
 from clf_cli.training.shared_memory import with_shared_memory
-from clf_cli.training.start import Start
+from clf_cli.training.space import require_space
+from clf_cli.training.start import Start, claim
 from clf_cli.training.stopped import left_at_once, resumable_without_workers, stopped_run, unfinished_export
 from clf_cli.training.trackers.group import Trackers, open_trackers
+from clf_cli.training.unwritten import ended, told_intact
 from clf_cli.training.watcher import Watcher, logged
 from clf_cli.values.contract import Contract, labels_mapping
+from clf_cli.values.run_lock import locked
 
 
 def run_session(start: Start, watcher: Watcher) -> TrainResult:
@@ -39,10 +42,13 @@ def run_session(start: Start, watcher: Watcher) -> TrainResult:
         apply(start.compute)
         network, origin = starting_network(start)
         start = with_shared_memory(with_ancestor(start))
-        open_run(start)
-        watcher = logged(watcher, start.run.log)
-        with quiet_libraries(start.run.log):
-            return _train(start, network, notes_of(start, origin), watcher)
+        warnings = require_space(start, network)
+        with opened(start, watcher) as start:
+            watcher = logged(watcher, start.run.log)
+            with quiet_libraries(start.run.log):
+                for warning in warnings:
+                    watcher.warn(warning)
+                return _train(start, network, notes_of(start, origin), watcher)
 
 
 def notes_of(start: Start, origin: str) -> tuple[str, ...]:
@@ -63,12 +69,12 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
         start = replace(start, record=replace(start.record, trackers=start.record.trackers | trackers.ids))
         write_record(start.run, start.record)
         describe(start, network, watcher)
-        with resumable_without_workers(start.run):
+        with resumable_without_workers(start.run), told_intact(start.run):
             fitted = fit(start, network, feed, watcher, trackers)
         result = finish(start, fitted, feed, watcher)
     except BaseException as error:
         stopped = isinstance(error, (StoppedRunError, signals.Stop, KeyboardInterrupt))
-        status = write_ended(start.run, start.record, "interrupted" if stopped else "failed")
+        status = ended(start, "interrupted" if stopped else "failed", watcher)
         trackers.close(status)
         if status == "finished":
             watcher.say(unfinished_export(start.run))
@@ -83,12 +89,24 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
     return result
 
 
-def open_run(start: Start) -> None:
-    """Makes the run's folder, or sweeps what a killed writer left in it, and writes what is known before training."""
-    try:
-        start.run.root.mkdir(parents=True, exist_ok=start.checkpoint is not None or start.again)
-    except OSError as error:
-        raise unwritable(start.run.root, error) from error
+@contextlib.contextmanager
+def opened(start: Start, watcher: Watcher) -> Iterator[Start]:
+    """The run with its folder: a new one is made and locked, one that goes on was locked before it was read."""
+    if start.checkpoint is not None or start.again:
+        write_start(start)
+        yield start
+        return
+    start = replace(start, run=claim(start))
+    with locked(start.run, watcher.warn):
+        write_start(start)
+        yield start
+
+
+def write_start(start: Start) -> None:
+    """Sweeps what a killed writer left in the run, and writes what is known before training. Raises UnwritableError
+    (exit 6) also where only its checkpoints could not be written."""
+    if start.settings.callbacks.checkpoints:
+        require_writable(start.run.checkpoints)
     sweep_leftovers(start.run.root)
     write_text(start.run.settings, start.settings_toml)
     if start.checkpoint is None:

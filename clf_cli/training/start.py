@@ -1,5 +1,6 @@
 """Everything that is decided before the first step of a new run."""
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -115,15 +116,35 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
     except OSError as error:
         raise unwritable(out, error) from error
     if name is not None:
-        if (out / name).exists():
-            raise UsageError(
-                f"There is a run named {name!r} in {out} already.",
-                f"Choose another --name, or continue that run with --resume {out / name}.",
-            )
+        if os.path.lexists(out / name):
+            raise _taken(out / name)
         return out / name
     stem = data_root.stem if data_root.is_file() else data_root.name
     candidates = (f"{stem}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100_000))))
-    return next(out / candidate for candidate in candidates if not (out / candidate).exists())
+    return next(out / candidate for candidate in candidates if not os.path.lexists(out / candidate))
+
+
+def _taken(root: Path) -> UsageError:
+    """A run of that name may only just have been begun, and not have its run.json yet."""
+    if root.is_dir():
+        hint = f"Choose another --name, or continue that run with --resume {root}."
+        return UsageError(f"There is a run named {root.name!r} in {root.parent} already.", hint)
+    return UsageError(f"There is a file {root} already.", "Choose another --name, or move that file.")
+
+
+def claim(start: Start) -> RunDir:
+    """Makes the folder of a new run, as nobody else can: a name that another process just took is refused if it was
+    given (UsageError), else the next one is tried. Raises UnwritableError (exit 6)."""
+    root = start.run.root
+    while True:
+        try:
+            root.mkdir(parents=True)
+            return RunDir(root)
+        except FileExistsError:
+            assert start.settings.data.root is not None
+            root = run_folder(start.settings, start.settings.data.root)
+        except OSError as error:
+            raise unwritable(root, error) from error
 
 
 def require_val(dataset: Dataset, settings: Settings) -> None:

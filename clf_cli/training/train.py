@@ -1,7 +1,9 @@
 """A whole run: from resolved settings to a run directory with a checked ONNX file."""
 
+import contextlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
@@ -11,6 +13,8 @@ from clf_cli.training.result import TrainResult, finished_result
 from clf_cli.training.start import NothingToDo, fresh_start
 from clf_cli.training.watcher import Watcher
 from clf_cli.values.progress import Progress
+from clf_cli.values.run_dir import run_of
+from clf_cli.values.run_lock import locked
 
 
 def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]) -> TrainResult:
@@ -22,23 +26,32 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     resume = resolved.settings.train.resume
     if resume is None:
         start = with_batch_size(fresh_start(resolved, progress, command), resolved, progress)
-    else:
-        from clf_cli.training.restart import restarted_start, without_checkpoint  # torch
-        from clf_cli.training.resume import resumed_start
+        from clf_cli.training.session import run_session  # torch and Lightning
 
-        unbegun = without_checkpoint(resume)
-        continued = (
-            resumed_start(resolved, progress, command)
-            if unbegun is None
-            else restarted_start(unbegun, resolved, progress, command)
-        )
-        if isinstance(continued, NothingToDo):
-            watcher.say(f"{continued.run.root} is finished after {continued.epochs} epochs; --epochs N extends it.")
-            return finished_result(continued.run)
-        start = continued
+        return run_session(start, watcher)
+    run = run_of(resume)
+    with contextlib.nullcontext() if run is None else locked(run, watcher.warn):
+        return _continue(resume, resolved, watcher, progress, command)
+
+
+def _continue(
+    resume: Path, resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]
+) -> TrainResult:
+    from clf_cli.training.restart import restarted_start, without_checkpoint  # torch
+    from clf_cli.training.resume import resumed_start
+
+    unbegun = without_checkpoint(resume)
+    continued = (
+        resumed_start(resolved, progress, command)
+        if unbegun is None
+        else restarted_start(unbegun, resolved, progress, command)
+    )
+    if isinstance(continued, NothingToDo):
+        watcher.say(f"{continued.run.root} is finished after {continued.epochs} epochs; --epochs N extends it.")
+        return finished_result(continued.run)
     from clf_cli.training.session import run_session  # torch and Lightning
 
-    return run_session(start, watcher)
+    return run_session(continued, watcher)
 
 
 def plan(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]) -> PlanResult:

@@ -1,5 +1,6 @@
 """Who watches a run: where lines, tables and the live bar go."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,10 @@ def logged(watcher: Watcher, path: Path) -> Watcher:
     """The same, with every line appended to `path`, too."""
 
     def write(text: str) -> None:
-        with path.open("a", encoding="utf-8") as file:
+        with (
+            contextlib.suppress(OSError),
+            path.open("a", encoding="utf-8") as file,
+        ):  # a full disk; what matters says so
             file.writelines(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n" for line in text.splitlines())
 
     def say(text: str) -> None:

@@ -15,6 +15,11 @@ class RunDir:
         return self.root / "run.json"
 
     @property
+    def lock(self) -> Path:
+        """There while a process trains the run, or since one was killed."""
+        return self.root / ".lock"
+
+    @property
     def settings(self) -> Path:
         return self.root / "settings.toml"
 
