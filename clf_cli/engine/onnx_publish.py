@@ -1,14 +1,20 @@
 """An ONNX file and its companions, made aside, take their places together."""
 
+import contextlib
+import os
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from clf_cli.errors import UsageError
-from clf_cli.files import move_into_place, unwritable
+from clf_cli.files import move_into_place, try_lock, unwritable
 from clf_cli.values.contract import Contract
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
 from clf_cli.values.report import ModelRef
 from clf_cli.values.run_dir import run_of
+
+MOVING = 30.0  # seconds; far more than four renames take
 
 
 def onnx_target(model: Path) -> OnnxFiles:
@@ -31,17 +37,39 @@ def inside(folder: Path, files: OnnxFiles) -> OnnxFiles:
 
 
 def publish(draft: OnnxFiles, files: OnnxFiles, has_golden: bool) -> None:
-    """The model first, so that an error leaves its companions as they were. Raises RunError (exit 6)."""
+    """The model first, so that an error leaves its companions as they were. Raises RunError (exit 6).
+
+    Of two exports to one place the second waits for the first to be there as a whole.
+    """
     try:
-        _move_model(draft.model, files.model)
-        move_into_place(draft.labels_mapping, files.labels_mapping)
-        if has_golden:
-            move_into_place(draft.golden, files.golden)
-        elif files.golden.is_dir():
-            shutil.rmtree(files.golden)  # they were of other weights
-        move_into_place(draft.validation, files.validation)
+        with _turn(files.model.parent):
+            _move(draft, files, has_golden)
     except OSError as error:
         raise unwritable(files.model, error) from error
+
+
+@contextlib.contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Waits until no other export moves its files into `folder`; where folders cannot be locked, for nothing."""
+    until = time.monotonic() + MOVING
+    descriptor = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    try:
+        while descriptor is not None and try_lock(descriptor) is False and time.monotonic() < until:
+            time.sleep(0.02)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _move(draft: OnnxFiles, files: OnnxFiles, has_golden: bool) -> None:
+    _move_model(draft.model, files.model)
+    move_into_place(draft.labels_mapping, files.labels_mapping)
+    if has_golden:
+        move_into_place(draft.golden, files.golden)
+    elif files.golden.is_dir():
+        shutil.rmtree(files.golden)  # they were of other weights
+    move_into_place(draft.validation, files.validation)
 
 
 def _move_model(draft: Path, model: Path) -> None:

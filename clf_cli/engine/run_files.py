@@ -15,6 +15,7 @@ from clf_cli.settings.load import read_settings
 from clf_cli.settings.root import Settings
 from clf_cli.values.report import FindingJson, Weights, finding
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
+from clf_cli.values.run_lock import is_training
 from clf_cli.values.run_record import RunRecord, read_record
 
 QUIET_FLOOR = 600.0  # seconds without a change that say nothing yet
@@ -51,7 +52,11 @@ class RunFiles:
         return round(sum(self.epoch_seconds), 3) if self.epoch_seconds else None
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether a run that says `running` has not written for so long that it was probably killed."""
+        """Whether a run that says `running` was killed, as its lock tells; where that tells nothing, whether it has not
+        written for so long that it probably was."""
+        trains = is_training(self.run) if self.record.status == "running" else False
+        if trains is not None:
+            return self.record.status == "running" and not trains
         longest = max(self.epoch_seconds, default=None)
         allowed = QUIET_FIRST if longest is None else max(QUIET_FLOOR, QUIET_EPOCHS * longest)
         return self.record.status == "running" and (now - self.changed).total_seconds() > allowed
