@@ -41,6 +41,6 @@ def test_focal_loss_counts_easy_images_less() -> None:
 def test_the_gradient_of_a_certain_answer_is_finite(gamma: float) -> None:
     logits = torch.tensor([[200.0, 0.0, -200.0]], requires_grad=True)
     optim = OptimSection(loss="focal", focal_gamma=gamma, label_smoothing=0.0)
-    training_loss(logits, torch.tensor([0]), optim, None).backward()
+    training_loss(logits, torch.tensor([0]), optim, None).backward()  # type: ignore[no-untyped-call]  # torch's own
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
