@@ -162,9 +162,16 @@ def estimate_statistics(
     settings = checkpoint.settings
     if len(dataset.need("train")) < 2:
         raise DataError(f"{dataset.root} has one train image: it has no variance.", "Name more data with --data.")
-    loading = Loading(settings["optim"]["batch_size"], compute.workers, compute.device.startswith("cuda"))
-    augment = resolve_augment(AugmentSection.model_validate(settings["augment"]), checkpoint.labels)
-    loader = train_loader(dataset, checkpoint.preprocess, augment, loading, settings["compute"]["seed"])
+    try:
+        loading = Loading(settings["optim"]["batch_size"], compute.workers, compute.device.startswith("cuda"))
+        augment = resolve_augment(AugmentSection.model_validate(settings["augment"]), checkpoint.labels)
+        seed = settings["compute"]["seed"]
+    except (KeyError, ValueError) as error:
+        raise ModelError(
+            f"{checkpoint.path} does not say how it was trained, so its batch norm cannot be estimated again.",
+            "Average the checkpoints of the run itself.",
+        ) from error
+    loader = train_loader(dataset, checkpoint.preprocess, augment, loading, seed)
     images = len(loader.draws)
 
     def batches() -> Iterator[Tensor]:

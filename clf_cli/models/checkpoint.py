@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from clf_cli.errors import ModelError
-from clf_cli.models.torch_files import is_whole, load_torch
+from clf_cli.models.torch_files import is_safetensors, is_whole, load_torch, read_start
 from clf_cli.values.contract import Score
 from clf_cli.values.contract_check import PREPROCESS, SIZE, check_names, check_scaled, check_values
 from clf_cli.values.labels import Labels
@@ -104,6 +104,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
     whole checkpoint beside it), of another kind, of another program, of a newer clf, or asks to run code.
     """
     try:
+        if is_safetensors(read_start(path, "checkpoint")):
+            from clf_cli.models.exchange import read_exchange  # it imports this file
+
+            return read_exchange(path)
         data = load_torch(path, "checkpoint")
     except ModelError as error:
         raise ModelError(error.message, error.hint or _whole_beside(path)) from error

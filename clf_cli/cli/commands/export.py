@@ -8,6 +8,7 @@ import typer
 from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, publish, say, warn, write_line
 from clf_cli.cli.options import JsonOption, configured
+from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
 
 app = typer.Typer(add_completion=False)
@@ -31,7 +32,8 @@ OutOption = Annotated[
         "--out",
         "-o",
         metavar="FILE",
-        help="The .onnx file. Default: the run's export/model.onnx; model-last.onnx of last.ckpt, and so on.",
+        help="The .onnx file, or a .safetensors file for exchange. Default: the run's export/model.onnx; "
+        "model-last.onnx of last.ckpt, and so on.",
     ),
 ]
 
@@ -46,6 +48,9 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write a checkpoint as an ONNX file and check it."""
+    if out is not None and out.suffix.lower() == ".safetensors":
+        _exchange(resolved, model, ema, out, as_json)
+        return
     from clf_cli.engine.onnx_opset import require_opset
 
     require_opset(resolved.settings.export.opset)  # before torch is imported
@@ -78,3 +83,19 @@ def export(
         publish(result.report, as_json=True)
     else:
         write_line(files.model.as_posix())
+
+
+def _exchange(resolved: Resolved, model: Path, ema: bool | None, out: Path, as_json: bool) -> None:
+    """Raises UsageError (exit 2) for flags that are about ONNX."""
+    from clf_cli.models.checkpoint import read_checkpoint
+    from clf_cli.models.classifier import model_file
+    from clf_cli.models.exchange import write_exchange
+
+    about_onnx = [path for path in resolved.origin if path.startswith(("export.", "variant.")) and resolved.given(path)]
+    if about_onnx or as_json:
+        raise UsageError(
+            f"{out.name} holds weights alone: {', '.join(about_onnx) or '--json'} is about ONNX files.",
+            "Leave it away, or name a .onnx file.",
+        )
+    write_exchange(read_checkpoint(model_file(model)), out, ema)
+    write_line(out.as_posix())
