@@ -154,6 +154,7 @@ def quiet_libraries(log: Path | None) -> Iterator[None]:
     sink = logging.getLogger("py.warnings")
     handler = logging.FileHandler(log, encoding="utf-8") if log is not None else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.handleError = lambda record: None  # type: ignore[method-assign]  # else a full disk prints tracebacks
     propagate, sink.propagate = sink.propagate, False
     sink.addHandler(handler)
     with warnings.catch_warnings():
@@ -176,6 +177,7 @@ def _ignore_known() -> None:
         r".*isinstance\(treespec, LeafSpec\).*",  # Lightning's own use of torch
         r".*does not have many workers.*",  # workers are chosen with the threads
         r".*module\(s\) in eval mode at the start of training.*",  # a frozen body, on resuming
+        r".*`lr_scheduler.step\(\)` before `optimizer.step\(\)`.*",  # fp16, whose first scales are too high
         r".*defined a `validation_step` but have no `val_dataloader`.*",  # --no-val
     ):
         warnings.filterwarnings("ignore", message=message)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clf_cli.errors import UsageError
+from clf_cli.files import require_writable
 from clf_cli.settings.resolved import Resolved
 from clf_cli.training.batch_size import with_batch_size
 from clf_cli.training.plan import PlanResult
@@ -49,6 +50,7 @@ def _continue(
     if isinstance(continued, NothingToDo):
         watcher.say(f"{continued.run.root} is finished after {continued.epochs} epochs; --epochs N extends it.")
         return finished_result(continued.run)
+    require_writable(continued.run.root)
     from clf_cli.training.session import run_session  # torch and Lightning
 
     return run_session(continued, watcher)
