@@ -29,9 +29,10 @@ HARMLESS = (
 )
 ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
 FIXED = (
-    *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset"),
+    *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset", "data.train_images"),
     *("optim.optimizer", "optim.batch_size", "optim.accumulate", "ema.enabled"),
 )
+DATA = {"classes", "data.fingerprint", "data.labels", "data.train_images"}  # what no setting says
 NOT_COMPARED = ("train.resume", "train.init_from", "train.allow_drift", "train.name", "train.out")
 RESOLVED = ("compute.device", "compute.threads", "compute.workers", "compute.precision")  # by what `auto` became
 VERSIONS = ("clf", "python", "torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "numpy", "pillow")
@@ -111,7 +112,7 @@ def judged(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[
     if not fixed and not refused:
         return tuple(_line(drift) for drift in drifts)
     stopped = [drift.key for drift in (*fixed, *refused)]
-    error = DataError if set(stopped) <= {"classes", "data.fingerprint", "data.labels"} else UsageError
+    error = DataError if set(stopped) <= DATA else UsageError
     advice = (
         f"What is fixed must be as it was: {', '.join(drift.key for drift in fixed)}. "
         if fixed

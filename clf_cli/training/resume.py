@@ -16,7 +16,7 @@ from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift,
 from clf_cli.training.drifted_data import data_drift
 from clf_cli.training.record import machine_of
 from clf_cli.training.result import ended_in_export
-from clf_cli.training.start import NothingToDo, Start, require_parts
+from clf_cli.training.start import NothingToDo, Start, require_parts, with_absolute_paths
 from clf_cli.values.progress import Progress
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 from clf_cli.values.run_record import RunRecord, current_versions, read_record, recorded_versions
@@ -173,7 +173,7 @@ def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
         if resolved.given(setting.path) and setting.path not in once:  # the run has what `auto` became
             sections[setting.section][setting.key] = asked[setting.section][setting.key]
     sections["train"] |= {"resume": None, "allow_drift": ()}
-    return Settings.model_validate(sections)
+    return with_absolute_paths(Settings.model_validate(sections))
 
 
 def _resumable(checkpoint: Checkpoint) -> Checkpoint:

@@ -95,6 +95,7 @@ def test_every_setting_of_training_has_a_verdict_that_holds_for_its_drift() -> N
         ("optim.batch_size", "fixed"),
         ("train.monitor", "fixed"),
         ("classes", "fixed"),
+        ("data.train_images", "fixed"),
         ("train.patience", "harmless"),
         ("callbacks.samples", "harmless"),
         ("export.opset", "harmless"),
@@ -259,6 +260,16 @@ def test_images_that_were_added_are_told_and_not_drawn(clf: Clf, run: RunDir) ->
     assert done.code == 0, done.stderr
     assert "data.images: 33 → 34" in done.stderr
     assert run.metrics.read_text().splitlines()[-1].endswith(",24")
+
+
+def test_data_elsewhere_with_another_number_of_train_images_are_always_refused(clf: Clf, run: RunDir) -> None:
+    """They would give an epoch another number of steps."""
+    elsewhere = run.root.parent / "elsewhere"
+    shutil.copytree(data_of(run), elsewhere)
+    (elsewhere / "train" / "red" / "00.png").unlink()
+    refused = clf("train", "--resume", run.root, "--data", elsewhere, "--allow-drift", "data")
+    assert refused.code == 3
+    assert "data.train_images: 24 → 23 (cannot change)" in refused.stderr
 
 
 def test_data_that_moved_are_named_with_the_flag_and_are_no_drift(clf: Clf, run: RunDir) -> None:
