@@ -1,9 +1,12 @@
 """SIGTERM, SIGINT and SIGHUP at every place of a run and of other commands: a code, a word, and nothing lost."""
 
 import json
+import random
 import re
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,15 @@ from tests.running import Clf, draw_discs, train_arguments
 
 INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 CODES = {INT: 130, TERM: 143, HUP: 129}
-LEAN = ("--no-samples", "--no-history", "--no-confusion", "--no-report", "--no-model-info", "--no-dataset-stats")
+LEAN = (
+    "--no-scan-cache",
+    "--no-samples",
+    "--no-history",
+    "--no-confusion",
+    "--no-report",
+    "--no-model-info",
+    "--no-dataset-stats",
+)
 BARE = ("--no-export", *LEAN)
 
 
@@ -79,8 +90,6 @@ def test_in_validation_it_stops_at_a_batch_and_validates_first_when_it_goes_on(
     clf: Clf, alone: RunDir, discs: Path, tmp_path: Path
 ) -> None:
     """Of the last epoch: the scan opens each file once, each validation but the first finds it in memory."""
-    whole = RunDir(tmp_path / "whole")
-    shutil.copytree(alone.root, whole.root)
     arguments = train_arguments(discs, tmp_path, "run", "--augment", "ocr", *BARE)
     ended = signalled(arguments, Place("open", "val/blue/00.png", 2), TERM, cwd=tmp_path)
     in_order(ended, TERM)
@@ -124,3 +133,118 @@ def test_in_the_export_of_a_run_the_training_is_kept(discs: Path, tmp_path: Path
     assert re.search(r"clf (export|train --resume) ", ended.stderr)
     assert not leftovers(run.root)
     assert not run.onnx.exists()
+
+
+COUNTS = """
+import sys
+opened = []
+sys.addaudithook(lambda event, arguments: opened.append(event) if event == "open" else None)
+from clf_cli.__main__ import main
+code = main()
+print("OPENED", len(opened), file=sys.stderr)
+sys.exit(code)
+"""
+COMMANDS = {
+    "average": ("average", "{run}", "-o", "{out}/mean.ckpt"),
+    "benchmark": ("benchmark", "{run}", "--seconds", "0.1"),
+    "calibrate": ("calibrate", "{run}"),
+    "clean": ("clean", "{data}", "--drop", "warning", "-o", "{out}/clean.jsonl"),
+    "compare": ("compare", "{run}", "{run}"),
+    "confusion": ("confusion", "{run}"),
+    "dedupe": ("dedupe", "{data}", "-o", "{out}/kept.jsonl"),
+    "demo": ("demo", "--out", "{out}/demo"),
+    "doctor": ("doctor",),
+    "evaluate": ("evaluate", "{run}"),
+    "evaluate-onnx": ("evaluate", "{run}/export/model.onnx"),
+    "export": ("export", "{run}", "-o", "{out}/model.onnx"),
+    "history": ("history", "{run}"),
+    "inspect": ("inspect-dataset", "{data}"),
+    "model-info": ("model-info", "{run}"),
+    "predict": ("predict", "{run}", "{data}/val", "-r"),
+    "report": ("report", "{run}"),
+    "sampler": ("sampler", "--data", "{data}"),
+    "samples": ("samples", "{run}"),
+    "split": ("split", "{data}", "-o", "{out}/split.jsonl"),
+    "synth": ("synth", "-o", "{out}/drawn", "--images", "200"),
+    "train-dry": ("train", "--data", "{data}", "--dry-run", "--arch", "test_resnet", "--no-pretrained"),
+    "validate-onnx": ("validate-onnx", "{run}/export/model.onnx"),
+}
+SIGNALS = (TERM, INT, HUP)
+
+
+@pytest.fixture(scope="module")
+def finished(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    out = tmp_path_factory.mktemp("finished")
+    assert main(train_arguments(discs, out, "run")) == 0
+    return RunDir(out / "run")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("name", "number"), [(name, SIGNALS[at % 3]) for at, name in enumerate(COMMANDS)])
+def test_every_command_at_a_random_place(
+    finished: RunDir, discs: Path, tmp_path: Path, name: str, number: signal.Signals
+) -> None:
+    """Uniform over the files that it opens, modules and images alike."""
+    run, opened = RunDir(tmp_path / "run"), []
+    shutil.copytree(finished.root, run.root)
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        names = {"run": run.root, "data": discs, "out": tmp_path / folder}
+        arguments = [part.format(**names) for part in COMMANDS[name]]
+        if not opened:
+            command = [sys.executable, "-c", COUNTS, *arguments]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+            assert "OPENED" in done.stderr, done.stderr
+            assert done.returncode in (0, 1), done.stderr
+            opened.append(int(done.stderr.split()[-1]))
+    place = Place("open", "", 1 + int(opened[0] * random.Random(name).uniform(0.05, 0.85)))
+    in_order(signalled(arguments, place, number, cwd=tmp_path), number)
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        (Place("import", "lightning.pytorch"), TERM),
+        (Place("import", "timm"), INT),
+        (Place("open", "train/red/00.png", 2), HUP),  # the first epoch
+        (Place("open", ".best.ckpt"), TERM),
+        (Place("open", ".last.ckpt"), INT),
+        (Place("open", ".confusion.png"), TERM),  # pictures
+        (Place("open", "test/red/00.png", 2), TERM),
+        (Place("open", ".report.html"), INT),
+    ],
+)
+def test_at_every_place_of_a_run_and_it_goes_on(
+    clf: Clf, discs: Path, tmp_path: Path, whole: RunDir, place: Place, number: signal.Signals
+) -> None:
+    arguments = train_arguments(
+        discs, tmp_path, "run", "--augment", "ocr", "--no-export", "--pictures", "every", "--no-scan-cache"
+    )
+    ended = signalled(arguments, place, number, cwd=tmp_path)
+    in_order(ended, number)
+    run = RunDir(tmp_path / "run")
+    if not run.root.exists():
+        assert place.event == "import"
+        return
+    assert str(run.root) in ended.stderr.splitlines()[-1]
+    assert not leftovers(run.root)
+    resumed = clf("train", "--resume", run.root)
+    assert resumed.code == 0, resumed.stderr
+    assert status(run) == "finished"
+    assert not list(differences(end_state(whole), end_state(run)))
+
+
+@pytest.fixture(scope="module")
+def whole(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    out = tmp_path_factory.mktemp("whole")
+    assert (
+        main(
+            train_arguments(
+                discs, out, "run", "--augment", "ocr", "--no-export", "--pictures", "every", "--no-scan-cache"
+            )
+        )
+        == 0
+    )
+    return RunDir(out / "run")
