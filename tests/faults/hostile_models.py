@@ -288,6 +288,9 @@ MODELS: dict[str, Case] = {
     "a pickle that pops nothing": Case(pickled(b"\x80\x02" + b"a" * 9 + b"."), MODEL, "whole"),
     "a memo of 2^31 entries": Case(pickled(b"\x80\x02}r\xff\xff\xff\x7f."), MODEL, "clf"),
     "a class of 100,000 letters": Case(pickled(b"\x80\x02c" + b"(" * 100_000 + b"\nx\n."), MODEL, "letters"),
+    "a class of 100,000 letters, legacy": Case(
+        raw("a.ckpt", b"\x80\x02c" + b"(" * 100_000 + b"\nx\n."), MODEL, "letters"
+    ),
     "a text of 2^62 bytes": Case(pickled(b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"x."), MODEL, "whole"),
     "bytes of 2^62": Case(pickled(b"\x80\x05\x96" + struct.pack("<Q", 1 << 62) + b"x."), MODEL, "whole"),
     "a list that holds itself": Case(pickled(b"\x80\x02]q\x00h\x00a."), MODEL, "clf"),

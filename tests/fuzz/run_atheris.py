@@ -95,12 +95,13 @@ def _fuzz(name: str, arguments: argparse.Namespace) -> None:
     arguments.found.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     seen: set[tuple[str, str, int | None]] = set()
-    inputs = 0
+    inputs, told = 0, 0.0
 
     def one(content: bytes) -> None:
-        nonlocal inputs
+        nonlocal inputs, told
         inputs += 1
-        if inputs % 500 == 0:
+        if time.monotonic() - told > 0.5:
+            told = time.monotonic()
             sys.stdout.write(f"inputs {inputs}\n")
             sys.stdout.flush()
         try:

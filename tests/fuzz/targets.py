@@ -359,9 +359,15 @@ def contract(content: bytes, folder: Path) -> None:
 
 @target("tiny.onnx")
 def onnx_walk(content: bytes, folder: Path) -> None:
+    from clf_cli.models.onnx_limits import _reason
     from clf_cli.models.onnx_outside import check_outside
 
-    check_outside(put(folder, "a.onnx", content))
+    path = put(folder, "a.onnx", content)
+    check_outside(path)
+    try:
+        _reason(path)
+    except ValueError as error:  # which its caller makes one error of
+        _refused(str(error))
 
 
 @target("tiny.ckpt", "legacy.ckpt")
@@ -369,6 +375,13 @@ def checkpoint(content: bytes, folder: Path) -> None:
     from clf_cli.models.checkpoint import read_checkpoint
 
     read_checkpoint(put(folder, "a.ckpt", content))
+
+
+@target("exchange.safetensors")
+def exchange(content: bytes, folder: Path) -> None:
+    from clf_cli.models.checkpoint import read_checkpoint
+
+    read_checkpoint(put(folder, "a.safetensors", content))
 
 
 @target("tiny.safetensors", "tiny.pt", "zip.pt", "legacy.ckpt")
