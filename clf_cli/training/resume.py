@@ -146,15 +146,27 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
 
 
 def newest_first(run: RunDir) -> list[Path]:
-    """What a run may continue from: the step checkpoints that are newer than last.ckpt, last, prev, older steps.
+    """What a run may continue from: step checkpoints after last.ckpt, then last, prev and the other steps.
 
-    A step checkpoint of a later step may be older: the run went on from an earlier one since.
+    After it in steps and in time: a later step may be older, where the run went on from an earlier one since, and an
+    earlier step may be newer, in a copy of the folder.
     """
     ends = [path for path in (run.last, run.previous) if path.is_file()]
-    written = ends[0].stat().st_mtime_ns if ends else 0
     steps = sorted(run.checkpoints.glob("step-*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    written = ends[0].stat().st_mtime_ns if ends else 0
     newer = [path for path in steps if path.stat().st_mtime_ns > written]
+    if newer and ends:
+        done = _steps_done(ends[0])
+        newer = [path for path in newer if path > run.step_checkpoint(done)]
     return [*newer, *ends, *(path for path in steps if path not in newer)]
+
+
+def _steps_done(path: Path) -> int:
+    """Of a checkpoint; 0 where it cannot be read."""
+    try:
+        return read_checkpoint(path).step
+    except ModelError:
+        return 0
 
 
 def continued_settings(run: RunDir, resolved: Resolved) -> tuple[Settings, tuple[str, ...]]:

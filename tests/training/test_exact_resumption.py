@@ -127,6 +127,17 @@ def test_a_step_checkpoint_that_is_older_than_last_belongs_to_a_course_that_was_
     assert newest_first(run) == [run.step_checkpoint(step) for step in (5, 3, 9)]
 
 
+def test_a_copied_folder_goes_on_from_its_end_whatever_the_times_of_its_files(
+    clf: Clf, discs: Path, tmp_path: Path
+) -> None:
+    flags = ("--epochs", "1", "--checkpoint-every-steps", "1", *QUIET)
+    assert clf(*train_arguments(discs, tmp_path, "run", *flags)).code == 0
+    run = RunDir(tmp_path / "run")
+    os.utime(run.last, (0, 0))
+    assert newest_first(run)[0] == run.last
+    assert "finished after 1 epochs" in clf("train", "--resume", run.root).stderr
+
+
 def test_a_run_that_was_stopped_early_and_killed_before_its_end_trains_no_further(
     clf: Clf, discs: Path, tmp_path: Path
 ) -> None:

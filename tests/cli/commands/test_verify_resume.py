@@ -9,7 +9,7 @@ import torch
 from clf_cli.data.samples import Sample
 from clf_cli.render.verify_resume import table
 from clf_cli.settings.root import Settings
-from clf_cli.training.verified import VerifyResumeResult, compared
+from clf_cli.training.verified import Part, VerifyResumeResult, compared
 from clf_cli.training.verify_resume import reasons, shortened, spread
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, report_of
@@ -88,7 +88,7 @@ def test_a_row_of_metrics_that_is_missing_is_found(tiny_run: RunDir, copy: RunDi
 # Saying
 
 
-def result_of(*, equal: bool, parts=(), repeats=None, why=()) -> VerifyResumeResult:
+def result_of(*, equal: bool, parts: tuple[Part, ...] = (), why: tuple[str, ...] = ()) -> VerifyResumeResult:
     return VerifyResumeResult(
         equal=equal,
         arch="resnet18",
@@ -103,7 +103,7 @@ def result_of(*, equal: bool, parts=(), repeats=None, why=()) -> VerifyResumeRes
         killed_after=4,
         seconds=40.0,
         parts=parts,
-        repeats=repeats,
+        repeats=None,
         reasons=why,
     )
 
