@@ -211,9 +211,9 @@ def test_an_allowed_vulnerability_has_a_reason_and_an_end(tmp_path, entry, reaso
 # Archives
 
 
-def test_what_is_missing_or_too_much_in_an_archive_is_named(tmp_path, monkeypatch):
+def test_what_is_missing_or_too_much_in_an_archive_is_named(tmp_path):
     """`.ci/wheel` builds the real ones, which takes longer than a test may."""
-    monkeypatch.setattr(archives, "tracked", lambda: {"README.md", "clf_cli/__init__.py", ".ci/run"})
+    files = {"README.md", "clf_cli/__init__.py", ".ci/run"}
     wheel, source = tmp_path / "clf-1.whl", tmp_path / "clf-1.tar.gz"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("clf_cli/__init__.py", "")
@@ -221,8 +221,8 @@ def test_what_is_missing_or_too_much_in_an_archive_is_named(tmp_path, monkeypatc
     with tarfile.open(source, "w:gz") as archive:
         for name in ("README.md", "clf_cli/__init__.py", "PKG-INFO"):
             archive.add(ROOT / "LICENSE", f"clf-1/{name}")
-    assert archives.differences(tmp_path) == []
+    assert archives.differences(tmp_path, files) == []
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("clf_cli/__pycache__/__init__.cpython-311.pyc", "")
     missing, junk = "['clf_cli/__init__.py']", "['clf_cli/__pycache__/__init__.cpython-311.pyc']"
-    assert archives.differences(tmp_path) == [f"clf-1.whl: missing {missing}, too much {junk}"]
+    assert archives.differences(tmp_path, files) == [f"clf-1.whl: missing {missing}, too much {junk}"]

@@ -123,6 +123,8 @@ def test_only_what_needs_temporary_files_is_refused_where_there_can_be_none(sess
     assert "No folder for temporary files" in refused.stderr
     assert "TMPDIR" in refused.stderr
     assert "Traceback" not in refused.stderr
+    drawn = in_container(session.folder, "inspect-dataset", "data", "--no-near-duplicates", "--out", "out/drawn")
+    assert (drawn.code, "No folder for temporary files" in drawn.stderr) == (6, True)  # matplotlib's, for its fonts
     mended = in_container(session.folder, "benchmark", ONNX, "--seconds", "0.1", TMPDIR=str(session.folder / "out"))
     assert mended.code == 0, mended.stderr
 
