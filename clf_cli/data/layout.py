@@ -102,6 +102,8 @@ def read_layout(data: Path) -> Listing:
         if not data.is_dir():
             if _ADDRESS.match(str(data)):
                 raise DataError(f"{data} is an address: clf loads no data.", "Load it first, and name the folder.")
+            if data.exists():
+                raise DataError(f"{data} is a pipe, socket or device, no file.", "Name a folder or a file with --data.")
             raise DataError(f"No such folder or manifest: {data}.", "Name one with --data. " + LAYOUTS)
         return _folder(data.resolve())
     except OSError as error:

@@ -53,11 +53,14 @@ def notes_of(
         notes.append(f"{_images(len(counts['leak']))} in more than one split: scores on them are too good.")
     if counts["duplicate"]:
         notes.append(f"{_images(len(counts['duplicate']))} more than once in a split: kept.")
-    notes += [
-        f"{finding}."
-        for finding in findings
-        if finding.category in ("balance", "naming") and finding.severity == "warning"
-    ]
+    told: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.category in ("balance", "naming") and finding.severity == "warning":
+            told.setdefault(finding.code, []).append(finding)
+    for code, alike in told.items():
+        notes += [f"{finding}." for finding in alike[:LISTED]]
+        if len(alike) > LISTED:
+            notes.append(f"And {len(alike) - LISTED:,} more: {CODES[code].title} ({code}).")
     for split in ("val", "test"):
         present = {sample.label for sample in samples if sample.split == split}
         absent = [label for label in labels if label not in present]

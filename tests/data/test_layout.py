@@ -138,6 +138,8 @@ def test_nothing_there(tmp_path):
         read_layout(tmp_path / "none")
     assert missing.value.exit_code == 3
     assert "DIR/train/<class>" in (missing.value.hint or "")
+    with pytest.raises(DataError, match="null is a pipe, socket or device"):
+        read_layout(Path(os.devnull))
     with pytest.raises(DataError, match="No images in"):
         read_layout(tmp_path)
     with pytest.raises(DataError, match=r"neither \.jsonl nor \.csv"):

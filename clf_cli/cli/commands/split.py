@@ -56,7 +56,8 @@ def split(
     report = _split(resolved, section, out, previous)
     publish(report, as_json=as_json)
     warn_of(report.findings)
-    _say_next(report)
+    assert section.root is not None  # named_data refuses None
+    _say_next(report, section.root)
 
 
 def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
@@ -90,8 +91,8 @@ def _split(resolved: Resolved, section: DataSection, out: Path | None, previous:
     return split_report(result, draft)
 
 
-def _say_next(report: "Report") -> None:
-    """What the manifests that were written are for."""
+def _say_next(report: "Report", root: Path) -> None:
+    """What the manifests that were written, of the data in `root`, are for."""
     from clf_cli.engine.split import SplitResult
 
     assert isinstance(report.result, SplitResult)
@@ -100,7 +101,8 @@ def _say_next(report: "Report") -> None:
         return
     say(f"Next: {shlex.join(['clf', 'train', '--data', files[0]])}" + (", and so on for each." if files[1:] else ""))
     if files[1:]:
-        say("The runs judge every label together: clf inspect-dataset --model RUN --model RUN ...")
+        inspect = shlex.join(["clf", "inspect-dataset", str(root)])
+        say(f"The runs judge every label together: {inspect} --model RUN --model RUN ...")
 
 
 def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:

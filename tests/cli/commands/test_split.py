@@ -146,7 +146,9 @@ def test_folds_are_a_manifest_each(data, clf):
         assert f"of 100 folds: {why}" in clf("split", data, "--folds", "100", *more).stderr
     draw_texture(data / "cat/new.png", 99)
     assert told(clf("split", data, "--out", "cv.jsonl", "--folds", "3", "--json"))["moved"] == []
-    assert "Next: clf train --data cv-1.jsonl" in clf("split", data, "--out", "cv.jsonl", "--folds", "3").stderr
+    hints = clf("split", data, "--out", "cv.jsonl", "--folds", "3").stderr
+    assert "Next: clf train --data cv-1.jsonl" in hints
+    assert f"clf inspect-dataset {data} --model RUN --model RUN" in hints
     done = clf("split", data, "--out", "cv.jsonl", "--folds", "2")
     assert done.code == 2
     assert "folds 3, not 2" in done.stderr
