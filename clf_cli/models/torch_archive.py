@@ -5,11 +5,12 @@ compressed one is taken as it lies there, and a compressed pickle is inflated wh
 """
 
 import io
+import mmap
 import pickle
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -41,9 +42,14 @@ def check_legacy(path: Path) -> None:
     """The same of a file in torch's format before 1.6: five pickles, then the storages one after another."""
     size = path.stat().st_size
     storages: dict[str, int] = {}
-    with path.open("rb") as file, suppress(EOFError):  # torch says what is missing
+    # Mapped, it gives as many bytes as there are; an open file first takes memory for as many as are asked for.
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        suppress(EOFError),  # torch says what is missing
+    ):
         for _ in range(_LEGACY):
-            storages |= _Outline.of(file)
+            storages |= _Outline.of(content)
     if sum(storages.values()) > size:
         raise ValueError(f"its storages should have {sum(storages.values()):,} bytes")
 
@@ -103,15 +109,21 @@ class _Inert:
 class _Outline(pickle._Unpickler):
     """Runs nothing and makes no tensor. In C it would take memory for any number of a memo."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    # bytearray(n) takes n bytes before it reads them, and torch knows no such opcode.
+    dispatch: ClassVar = {key: read for key, read in pickle._Unpickler.dispatch.items() if key != pickle.BYTEARRAY8[0]}
+
+    def __init__(self, file: IO[bytes] | mmap.mmap) -> None:
         super().__init__(file)
         self.storages: dict[str, int] = {}
 
     @classmethod
-    def of(cls, file: IO[bytes]) -> dict[str, int]:
+    def of(cls, file: IO[bytes] | mmap.mmap) -> dict[str, int]:
         """Keys of the storages that the pickle at the place of `file` names, with the bytes that each should have."""
         outline = cls(file)
-        outline.load()
+        try:
+            outline.load()
+        except KeyError as error:
+            raise ValueError(f"its pickle has a step that torch does not write ({error})") from error
         return outline.storages
 
     def find_class(self, module_name: str, global_name: str) -> Any:
