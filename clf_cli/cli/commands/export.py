@@ -49,8 +49,7 @@ def export(
 ) -> None:
     """Write a checkpoint as an ONNX file and check it."""
     if out is not None and out.suffix.lower() == ".safetensors":
-        _exchange(resolved, model, ema, out, as_json)
-        return
+        return _exchange(resolved, model, ema, out, as_json)
     from clf_cli.engine.onnx_opset import require_opset
 
     require_opset(resolved.settings.export.opset)  # before torch is imported
@@ -79,10 +78,7 @@ def export(
         say(line)
     if (warning := unscored(result)) is not None:
         warn(warning)
-    if as_json:
-        publish(result.report, as_json=True)
-    else:
-        write_line(files.model.as_posix())
+    publish(result.report, as_json=True) if as_json else write_line(files.model.as_posix())
 
 
 def _exchange(resolved: Resolved, model: Path, ema: bool | None, out: Path, as_json: bool) -> None:
