@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from clf_cli.errors import ModelError
-from clf_cli.files import is_locked, keeping, require_kept, try_lock
+from clf_cli.files import is_locked, keeping, try_lock
 from clf_cli.reading import read_json
 from clf_cli.values.run_dir import RunDir
 
@@ -26,21 +26,21 @@ def locked(run: RunDir, warn: Callable[[str], None]) -> Iterator[None]:
     Raises ModelError (exit 4) naming the process that has it. Where the file system has no locks, `warn` is told. A
     folder that cannot be written is left to what writes there: nobody else can train in it either.
     """
-    with keeping(run.root):
-        try:
-            descriptor = _taken(run, warn)
-        except OSError:
+    try:
+        descriptor = _taken(run, warn)
+    except OSError:
+        yield
+        return
+    _own.add(descriptor)
+    try:
+        with keeping(run.root):
             yield
-            return
-        _own.add(descriptor)
-        try:
-            yield
-        finally:
-            _own.discard(descriptor)
-            with contextlib.suppress(OSError):
-                require_mine(run, descriptor)
-                run.lock.unlink()
-            os.close(descriptor)
+    finally:
+        _own.discard(descriptor)
+        with contextlib.suppress(OSError):
+            require_mine(run, descriptor)
+            run.lock.unlink()
+        os.close(descriptor)
 
 
 def is_training(run: RunDir) -> bool | None:
@@ -81,7 +81,6 @@ def _taken(run: RunDir, warn: Callable[[str], None]) -> int:
                 return descriptor
         except FileNotFoundError:
             os.close(descriptor)
-            require_kept(run.lock)
             continue
         os.close(descriptor)
         if time.monotonic() > until:
