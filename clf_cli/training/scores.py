@@ -72,9 +72,7 @@ class Scoreboard(L.Callback):
     `on_train_epoch_end`. No second forward pass. Its rows travel in the checkpoint: a resumed run rewrites metrics.csv.
     """
 
-    def __init__(
-        self, val: ValImages | None, monitor: str, rate: Callable[[int], float] | None, images: int
-    ) -> None:
+    def __init__(self, val: ValImages | None, monitor: str, rate: Callable[[int], float] | None, images: int) -> None:
         self._val = val
         self._monitor = monitor
         self._rate = rate  # of an optimiser step, from 0; None: not recorded
