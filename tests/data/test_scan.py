@@ -145,6 +145,11 @@ def test_bad_files_have_reasons(data, tmp_path):
     assert reasons["bad\0name.png"]
 
 
+def test_what_becomes_a_pipe_after_it_was_looked_at_does_not_wait_for_a_writer(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert "empty file (0 bytes)" in scanning.read_rows([str(tmp_path / "pipe.png")])[0]
+
+
 def test_missing_and_refused_files_are_not_remembered(data, cache):
     scan_files(data, ["later.png", "1.png"], cache=cache)
     draw(data / "later.png", 1)
