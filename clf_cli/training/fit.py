@@ -32,6 +32,7 @@ from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
+from clf_cli.training.restored import told_checkpoint
 from clf_cli.training.schedule import Schedule, schedule_of
 from clf_cli.training.scores import Scoreboard
 from clf_cli.training.start import Start
@@ -132,14 +133,18 @@ def step_callbacks(start: Start) -> list[L.Callback]:
 def run_trainer(trainer: L.Trainer, start: Start, network: nn.Module, feed: Feed) -> None:
     """Trains the network as far as the trainer goes. Raises RunError (exit 6)."""
     module = ClassifierModule(network, step_settings(start, feed), feed.train_paths)
-    told_memory(
-        lambda: trainer.fit(
+
+    def fit() -> None:
+        trainer.fit(
             module,
             feed.train_loader,
             feed.val_loader,
             ckpt_path=start.checkpoint,
             weights_only=None if start.checkpoint is None else True,
-        ),
+        )
+
+    told_memory(
+        lambda: told_checkpoint(trainer, start.checkpoint, fit),
         start.compute.device,
         start.settings.optim.images_per_batch,
         lambda size: what_fits(start, size),
