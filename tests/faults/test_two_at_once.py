@@ -12,18 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from clf_cli.engine.onnx_publish import inside, publish
 from clf_cli.engine.run_files import read_run
 from clf_cli.errors import ModelError, RunError, UsageError
-from clf_cli.files import keeping, sweep_leftovers, temporary_folder, write_text
+from clf_cli.files import keeping, sweep_leftovers, temporary_folder, write_atomic, write_text
 from clf_cli.settings.load import Resolved
 from clf_cli.settings.root import Settings
 from clf_cli.settings.sections import ComputeSection, DataSection, ModelSection, TrainSection
 from clf_cli.training.start import Start, claim, fresh_start
 from clf_cli.values.onnx_files import files_beside
+from clf_cli.values.progress import silent
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_lock import holder, is_training, locked
 from tests.running import Clf, mark, start_clf, train_arguments
@@ -162,7 +164,7 @@ def start(tiny_dataset: Path, tmp_path: Path) -> Callable[[str | None], Start]:
             train=TrainSection(out=tmp_path / "runs", name=name),
             compute=ComputeSection(device="cpu", threads=1, workers=0),
         )
-        return fresh_start(Resolved(settings, {}), lambda *_: None, ("clf", "train"), remember=False)
+        return fresh_start(Resolved(settings, {}), silent, ("clf", "train"), remember=False)
 
     return made
 
@@ -246,9 +248,12 @@ def test_nothing_is_written_into_a_folder_that_took_the_place_of_the_kept_one(tm
 def test_the_sweep_of_one_process_leaves_what_another_is_writing(tmp_path: Path) -> None:
     write_text(tmp_path / ".left.x.clf-tmp", "by a killed process")
     seen: list[int] = []
-    from clf_cli.files import write_atomic
 
-    write_atomic(tmp_path / "file", lambda file: (file.write(b"x"), seen.append(sweep_leftovers(tmp_path))))
+    def write(file: IO[bytes]) -> None:
+        file.write(b"x")
+        seen.append(sweep_leftovers(tmp_path))
+
+    write_atomic(tmp_path / "file", write)
     assert seen == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

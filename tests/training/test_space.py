@@ -15,6 +15,7 @@ from clf_cli.settings.root import Settings
 from clf_cli.settings.sections import ComputeSection, DataSection, ModelSection, OptimSection, TrainSection
 from clf_cli.training.space import free_mb, require_space, sizes_mb, space_needed
 from clf_cli.training.start import Start, fresh_start
+from clf_cli.values.progress import silent
 from clf_cli.values.run_dir import RunDir
 
 
@@ -28,7 +29,7 @@ def start(tiny_dataset: Path, tmp_path: Path) -> Start:
         train=TrainSection(out=tmp_path / "runs"),
         compute=ComputeSection(device="cpu", threads=1, workers=0),
     )
-    return fresh_start(Resolved(settings, {}), lambda *_: None, ("clf", "train"), remember=False)
+    return fresh_start(Resolved(settings, {}), silent, ("clf", "train"), remember=False)
 
 
 @pytest.fixture
