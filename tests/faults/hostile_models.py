@@ -167,6 +167,22 @@ def evil(where: str, legacy: bool = False) -> Build:
     return build
 
 
+def resumed(key: str, value: Any) -> Build:
+    """A run is continued whose checkpoint has another training state."""
+
+    def build(folder: Path, run: RunDir) -> list[Any]:
+        copy = RunDir(folder / "run")
+        shutil.copytree(run.root, copy.root, ignore=shutil.ignore_patterns("epochs", "*.png", "export"))
+        content = torch.load(copy.last, weights_only=True)
+        content[key] = value
+        for kept in (copy.last, copy.previous):
+            kept.unlink(missing_ok=True)
+            saved(content, kept)
+        return ["train", "--resume", copy.root, "--epochs", "9"]
+
+    return build
+
+
 def named(arch: str) -> Case:
     return Case(with_meta(arch=arch), MODEL, "")
 
@@ -330,6 +346,13 @@ MODELS: dict[str, Case] = {
     "a number for a state": Case(with_state(lambda c: c.update(state_dict=5)), MODEL, "damaged"),
     "a list for live weights": Case(with_state(lambda c: c.update(current_model_state=[1])), MODEL, "damaged"),
     "steps that are text": Case(with_state(lambda c: c.update(global_step="x")), MODEL, "step"),
+    "loops that are a number, resumed": Case(resumed("loops", 5), MODEL, "cannot be taken up"),
+    "an optimiser that is text, resumed": Case(resumed("optimizer_states", ["x"]), MODEL, "cannot be taken up"),
+    "an optimiser of nothing, resumed": Case(
+        resumed("optimizer_states", [{"state": {}, "param_groups": []}]), MODEL, "cannot be taken up"
+    ),
+    "callbacks that are a number, resumed": Case(resumed("callbacks", 5), MODEL, "cannot be taken up"),
+    "a version that is a number, resumed": Case(resumed("pytorch-lightning_version", 5), MODEL, "cannot be taken up"),
     "no clf key": Case(with_state(lambda c: c.pop("clf")), MODEL, "lacks the key"),
     "a clf key of text": Case(with_state(lambda c: c.update(clf="x")), MODEL, "lacks the key"),
     "100,001 labels": Case(with_meta(labels=[str(n) for n in range(100_001)]), MODEL, "100,000 at most"),
