@@ -4,11 +4,14 @@ import multiprocessing
 import re
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
@@ -53,22 +56,61 @@ def patient(batches: Callable[[], Iterator[T]], loader: Any, paths_of: Callable[
     _loaders.add(loader)
     handed = 0
     with _Watch(loader.timeout) as watch:
-        read = batches()
+        read: Iterator[T] | None = None
         while True:
             try:
-                watch.since = time.monotonic()
+                watch.since = _deaths.waits_since = time.monotonic()
+                if _deaths.told:
+                    raise _deaths.told.pop()
+                if read is None:  # waits for workers of the epoch before
+                    read = batches()
+                    _hear_deaths()
                 batch = next(read)
-                watch.since = None
+                watch.since = _deaths.waits_since = None
             except StopIteration:
                 return
             except (RuntimeError, OSError, EOFError) as error:
+                _deaths.waits_since = None
                 if watch.expired or "timed out" in str(error):
                     raise silent_worker(loader.timeout, paths_of(handed)) from error
                 if isinstance(error, RuntimeError) and not is_about_workers(error):
                     raise
-                raise WorkerError(*_said(str(error))) from error
+                message, hint = _said(str(error))
+                kill_workers()
+                raise WorkerError(message, hint) from error
             yield batch
             handed += 1
+
+
+@dataclass
+class _Deaths:
+    """What torch's handler of SIGCHLD said while nobody waited for a batch."""
+
+    told: list[RuntimeError] = field(default_factory=list)
+    waits_since: float | None = None
+
+
+_deaths = _Deaths()
+
+
+def _hear_deaths() -> None:
+    """Lets torch's handler raise where a batch is waited for, and nowhere else: in the middle of writing a checkpoint
+    its RuntimeError would look like a disk that is full."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        return
+    theirs = signal.getsignal(signal.SIGCHLD)
+    if not callable(theirs) or getattr(theirs, "__name__", "") == "hear_death":
+        return
+
+    def hear_death(number: int, frame: FrameType | None) -> None:
+        try:
+            theirs(number, frame)
+        except RuntimeError as error:
+            if _deaths.waits_since is not None:
+                raise
+            _deaths.told.append(error)
+
+    signal.signal(signal.SIGCHLD, hear_death)
 
 
 class _Watch:
@@ -108,6 +150,7 @@ def kill_workers() -> None:
             iterator._worker_pids_set = False
         for worker in iterator._workers:
             worker.kill()
+    _deaths.told.clear()
 
 
 @contextmanager
