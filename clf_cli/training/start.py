@@ -125,9 +125,11 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
 
 
 def _taken(root: Path) -> UsageError:
-    """A run of that name may only just have been begun, and not have its run.json yet."""
+    """A run that was just begun, or was killed as it began, has no run.json yet."""
     if root.is_dir():
         hint = f"Choose another --name, or continue that run with --resume {root}."
+        if not RunDir(root).run_json.is_file():
+            hint = "Choose another --name, or remove that folder unless a run begins there now: it has no run.json."
         return UsageError(f"There is a run named {root.name!r} in {root.parent} already.", hint)
     return UsageError(f"There is a file {root} already.", "Choose another --name, or move that file.")
 
