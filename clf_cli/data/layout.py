@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clf_cli.data.images import SUFFIXES
 from clf_cli.data.manifests import Manifest, read_manifest
-from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample, is_unicode
+from clf_cli.data.samples import ALIASES, SPLITS, Finding, Listing, Sample, is_unicode, printable
 from clf_cli.data.signatures import ARCHIVES, HEAD, named_content
 from clf_cli.data.walk import (
     MANIFEST_SUFFIXES,
@@ -32,7 +32,7 @@ LAYOUTS = (
 KINDS = 8  # of other files that are named; all are counted
 LOOSE_SHOWN = 3  # images in no class folder
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a Path has made one slash of two
+_ADDRESS = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+:/.*)")  # a Path has made one slash of two, and may be absolute
 
 
 @dataclass
@@ -47,6 +47,7 @@ class _Draft:
     litter: int = 0
     others: Counter[str] = field(default_factory=Counter)  # files of other kinds, by suffix
     described: bool = False  # whether a manifest was read
+    unread: list[str] = field(default_factory=list)  # manifests that are passed over, relative to the root
 
     def take(self, tree: Tree) -> Tree:
         self.litter += tree.litter
@@ -86,8 +87,17 @@ class _Draft:
         if self.others:
             reason = f"files of other kinds, passed over: {_kinds(self.others)}"
             self.findings.append(Finding.of("CLF802", "", reason, count=self.others.total()))
+        self._tell_unread()
         splits = tuple(split for split in SPLITS if split in self.splits)
         return Listing(self.root, tuple(self.samples), splits, tuple(self.findings), tuple(self.notes))
+
+    def _tell_unread(self) -> None:
+        if self.unread:
+            first, *others = sorted(self.unread)
+            more = f" and {len(others)} more" if others else ""
+            self.notes.append(f"Manifest not read: {printable(first)}{more}.")
+            reason = f"manifests that are not read: {len(self.unread)}"
+            self.findings.append(Finding.of("CLF209", first, reason, others=tuple(others), count=len(self.unread)))
 
 
 def read_layout(data: Path) -> Listing:
@@ -100,8 +110,10 @@ def read_layout(data: Path) -> Listing:
         if data.is_file():
             return _manifest_file(data.resolve())
         if not data.is_dir():
-            if _ADDRESS.match(str(data)):
-                raise DataError(f"{data} is an address: clf loads no data.", "Load it first, and name the folder.")
+            if address := _ADDRESS.search(str(data)):
+                raise DataError(
+                    f"{address[1]} is an address: clf loads no data.", "Load it first, and name the folder."
+                )
             if data.exists():
                 raise DataError(f"{data} is a pipe, socket or device, no file.", "Name a folder or a file with --data.")
             raise DataError(f"No such folder or manifest: {data}.", "Name one with --data. " + LAYOUTS)
@@ -150,6 +162,7 @@ def _folder(root: Path) -> Listing:
     else:
         for folder in folders:
             _class_folder(draft, folder, None)
+    draft.unread += [draft.name(path) for path in manifests if path not in split_manifests]
     if not draft.described:
         _loose(draft, root, found)
     if not draft.samples and all(finding.severity != "error" for finding in draft.findings):
@@ -229,6 +242,7 @@ def _class_folders(draft: _Draft, folder: Path, split: str) -> None:
 def _class_folder(draft: _Draft, folder: Path, split: str | None) -> None:
     tree = draft.take(walk(draft.root, folder))
     name = draft.name(folder)
+    draft.unread += tree.manifests
     if tree.images:
         draft.samples += [Sample(path, folder.name, split, source=name) for path in tree.images]
     elif not tree.findings:

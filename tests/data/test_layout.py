@@ -111,6 +111,23 @@ def test_litter_is_counted_and_folders_beside_the_splits_are_said_once(tmp_path)
     ]
 
 
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_manifests_that_class_folders_win_against_are_said(tmp_path, split):
+    files(tmp_path, f"{split}cat/1.jpg", f"{split}dog/2.jpg")
+    files(tmp_path, "labels.jsonl", "images.csv", text=rows(("cat/1.jpg", "x")))
+    listing = read_layout(tmp_path)
+    assert listing.notes == ("Manifest not read: images.csv and 1 more.",)
+    (finding,) = listing.findings
+    assert (finding.code, finding.path, finding.others, finding.count) == ("CLF209", "images.csv", ("labels.jsonl",), 2)
+    assert finding.severity == "info"
+
+
+def test_a_manifest_in_a_class_folder_is_said(tmp_path):
+    files(tmp_path, "images/1.jpg", "images/2.jpg")
+    files(tmp_path, "images/labels.jsonl", text=rows(("1.jpg", "x")))
+    assert codes(tmp_path)["CLF209"] == ["images/labels.jsonl"]
+
+
 def test_an_empty_class_and_loose_images_are_said(tmp_path):
     files(tmp_path, "train/a/1.jpg", "train/loose.jpg")
     (tmp_path / "train" / "nothing").mkdir()
@@ -144,6 +161,13 @@ def test_nothing_there(tmp_path):
         read_layout(tmp_path)
     with pytest.raises(DataError, match=r"neither \.jsonl nor \.csv"):
         read_layout(files(tmp_path, "labels.txt") / "labels.txt")
+
+
+@pytest.mark.parametrize("address", ["https://host/data.zip", "s3://bucket/data"])
+@pytest.mark.parametrize("absolute", [False, True])
+def test_an_address_is_named_also_where_settings_made_it_an_absolute_path(address, absolute):
+    with pytest.raises(DataError, match=f"^{address.replace('//', '/')} is an address"):
+        read_layout(Path(address).absolute() if absolute else Path(address))
 
 
 def test_a_folder_with_a_manifest_of_another_name_says_how_to_name_it(tmp_path):
