@@ -69,6 +69,13 @@ CODES: dict[str, Code] = {
             "images outside the splits",
             "Move them into a split, or leave them: they are not read.",
         ),
+        Code(
+            "CLF209",
+            "litter",
+            "info",
+            "manifest that is not read",
+            "Name it with --data, if its labels are those that count, or leave it.",
+        ),
         Code("CLF301", "conflict", "error", "one image under two labels", _SAME_LABEL),
         Code("CLF302", "conflict", "warning", "the same pixels under two labels", _SAME_LABEL),
         Code("CLF303", "conflict", "warning", "near duplicates under two labels", _LOOK),

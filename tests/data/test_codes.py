@@ -146,6 +146,11 @@ def images_outside_the_splits(root):
     photo(100, 72).save(root / "extras" / "new.png")
 
 
+@folders("CLF209")
+def a_manifest_beside_folders(root):
+    (root / "labels.csv").write_text("image,label\ntrain/a/0.png,b\n")
+
+
 # One image more than once
 
 
