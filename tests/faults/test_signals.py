@@ -123,6 +123,7 @@ def test_a_second_signal_in_saving_leaves_at_once_and_the_old_file_whole(
     assert not list(differences(end_state(alone), end_state(run)))
 
 
+@pytest.mark.long  # 15 CPU seconds
 def test_in_the_export_of_a_run_the_training_is_kept(discs: Path, tmp_path: Path) -> None:
     arguments = train_arguments(discs, tmp_path, "run", "--epochs", "1", *LEAN)
     ended = signalled(arguments, Place("open", "golden/"), TERM, cwd=tmp_path)
