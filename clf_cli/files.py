@@ -171,6 +171,11 @@ def require_writable(folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether it is, by its name, a file that takes its place when it is whole."""
+    return path.name.startswith(".") and path.name.endswith(TEMP_SUFFIX)
+
+
 def sweep_leftovers(folder: Path) -> int:
     """Removes the temporary files that killed writers left under `folder`, and returns how many there were. Those of
     processes that live stay: each is locked while it is written."""

@@ -10,7 +10,7 @@ from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.metrics import TOP
 from clf_cli.errors import DataError, UsageError
-from clf_cli.files import unwritable
+from clf_cli.files import is_locked, is_temporary, unwritable
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
@@ -116,7 +116,7 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
     except OSError as error:
         raise unwritable(out, error) from error
     if name is not None:
-        if os.path.lexists(out / name):
+        if os.path.lexists(out / name) and not never_began(RunDir(out / name)):
             raise _taken(out / name)
         return out / name
     stem = data_root.stem if data_root.is_file() else data_root.name
@@ -134,6 +134,17 @@ def _taken(root: Path) -> UsageError:
     return UsageError(f"There is a file {root} already.", "Choose another --name, or move that file.")
 
 
+def never_began(run: RunDir) -> bool:
+    """Whether a folder is empty, or all that a run left which was killed before its run.json: so that the same command
+    can be typed again. Without the lock of such a run the files may be a person's."""
+    if run.root.is_symlink() or not run.root.is_dir() or is_locked(run.lock) is True:
+        return False
+    names = {path.name for path in run.root.iterdir() if not is_temporary(path)}
+    ours = {run.lock.name, run.settings.name, run.splits.name, run.checkpoints.name}
+    kept = run.checkpoints.is_dir() and any(not is_temporary(path) for path in run.checkpoints.iterdir())
+    return not kept and (not names or (run.lock.is_file() and names <= ours))
+
+
 def claim(start: Start) -> RunDir:
     """Makes the folder of a new run, as nobody else can: a name that another process just took is refused if it was
     given (UsageError), else the next one is tried. Raises UnwritableError (exit 6)."""
@@ -143,6 +154,8 @@ def claim(start: Start) -> RunDir:
             root.mkdir(parents=True)
             return RunDir(root)
         except FileExistsError:
+            if start.settings.train.name is not None and never_began(RunDir(root)):
+                return RunDir(root)
             assert start.settings.data.root is not None
             root = run_folder(start.settings, start.settings.data.root)
         except OSError as error:

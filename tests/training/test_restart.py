@@ -56,3 +56,26 @@ def test_other_images_are_refused(clf: Clf, small: Path, tmp_path: Path) -> None
     assert refused.code == 3
     assert "are not those" in refused.stderr
     assert not dead.checkpoints.exists()
+
+
+def test_the_first_command_can_be_typed_again_after_a_kill_before_the_record(
+    clf: Clf, small: Path, tmp_path: Path
+) -> None:
+    whole, dead = died_at_once(clf, small, tmp_path)
+    dead.run_json.unlink()
+    dead.lock.touch()
+    dead.checkpoints.mkdir()
+    (dead.root / ".run.json.x.clf-tmp").touch()
+    assert clf(*train_arguments(small, dead.root.parent, "run", *MORE)).code == 0
+    assert not list(differences(end_state(whole), end_state(dead)))
+    assert not dead.lock.exists()
+
+
+@pytest.mark.parametrize("file", ["settings.toml", "notes.txt", ".lock/x", "checkpoints/last.ckpt"])
+def test_a_folder_that_is_somebodys_is_not_taken(clf: Clf, small: Path, tmp_path: Path, file: str) -> None:
+    path = tmp_path / "out" / "run" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    refused = clf(*train_arguments(small, tmp_path / "out", "run", *MORE))
+    assert refused.code == 2, refused.stderr
+    assert path.read_text() == "mine"
