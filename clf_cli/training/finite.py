@@ -14,7 +14,10 @@ IN_A_ROW = 10  # skipped steps that end a run
 SHARE = 0.01  # of a run's steps that may be skipped, where that is more than IN_A_ROW
 GROUP = 50  # steps whose numbers are read together where a read makes the device wait
 SHOWN = 32  # images that a message names: a batch, unless it is larger than is usual
-HINT = "Lower --lr, set --clip-grad, or train in --precision fp32; the checkpoints before are intact."
+HINT = (
+    "Lower --lr, set --clip-grad, or train in --precision fp32, in a new run (another --name); checkpoints that were "
+    "saved before are intact."
+)
 SAVED = ("state_dict", "current_model_state", "optimizer_states")  # what of a checkpoint holds the run's numbers
 
 

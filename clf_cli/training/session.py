@@ -31,7 +31,7 @@ from clf_cli.training.start import Start, claim
 from clf_cli.training.stopped import left_at_once, resumable_without_workers, stopped_run, unfinished_export
 from clf_cli.training.trackers.group import Trackers, open_trackers
 from clf_cli.training.unwritten import ended, told_intact
-from clf_cli.training.watcher import Watcher, logged
+from clf_cli.training.watcher import Watcher, log_line, logged
 from clf_cli.values.contract import Contract, labels_mapping
 from clf_cli.values.run_lock import locked
 
@@ -79,7 +79,7 @@ def _train(start: Start, network: nn.Module, notes: Sequence[str], watcher: Watc
         if status == "finished":
             watcher.say(unfinished_export(start.run))
         elif isinstance(error, ClfError):
-            watcher.say(f"The run ended early: {error.message}")
+            log_line(start.run.log, f"The run ended early: {error.message}")  # the command shows it
         if isinstance(error, signals.Stop):
             raise stopped_run(start.run, error.number, status, saves=saves) from None
         raise

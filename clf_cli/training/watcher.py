@@ -28,19 +28,18 @@ def unwatched() -> Watcher:
 def logged(watcher: Watcher, path: Path) -> Watcher:
     """The same, with every line appended to `path`, too."""
 
-    def write(text: str) -> None:
-        with (
-            contextlib.suppress(OSError),
-            path.open("a", encoding="utf-8") as file,
-        ):  # a full disk; what matters says so
-            file.writelines(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n" for line in text.splitlines())
-
     def say(text: str) -> None:
         watcher.say(text)
-        write(text)
+        log_line(path, text)
 
     def warn(text: str) -> None:
         watcher.warn(text)
-        write(f"Warning: {text}")
+        log_line(path, f"Warning: {text}")
 
     return Watcher(say=say, warn=warn, show=watcher.show, console=watcher.console)
+
+
+def log_line(path: Path, text: str) -> None:
+    """Appends it with the time, for nobody to see now."""
+    with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:  # a full disk; what matters says so
+        file.writelines(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n" for line in text.splitlines())
