@@ -111,7 +111,7 @@ def write_manifest(out: Path, data: Path, samples: Iterable[Sample], made: Mappi
 def _folder(data: Path) -> tuple[Path, Path]:
     """The folder that the paths of a folder or manifest start from: resolved, and in the words that name it."""
     data = data.expanduser()
-    if not data.is_file():
+    if not os.path.isfile(data):  # noqa: PTH113 - Path.is_file raises where the path is too long or may not be entered
         return data.resolve(), data
     header = read_header(data) if data.suffix.lower() == ".jsonl" else None
     return (header.root, header.named) if header else (data.resolve().parent, data.parent)

@@ -169,3 +169,7 @@ def test_what_is_no_file_is_not_opened(tmp_path, data):
 )
 def test_a_manifest_far_from_its_data_is_named_by_its_whole_path(root, path, name):
     assert Manifest(Path(root), Path(path), None).name == name
+
+
+def test_a_path_that_no_system_takes_is_data_that_are_not_there_for_the_scan_to_tell(tmp_path):
+    assert folder_of(tmp_path / ("x" * 300)) == tmp_path / ("x" * 300)
