@@ -10,16 +10,15 @@ from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.sections import DataSection
 
 DataArgument = Annotated[
-    Path | None,
-    typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False, readable=False),
-]  # readable=False: what may not be read is exit 3 and says what to do, as of --data
+    str | None, typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False)
+]  # no Path, which makes "" the current folder, and refuses what may not be read before --data's words do
 ManifestOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FILE", help="Manifest to write, FILE.jsonl. Default: only the report."),
 ]
 
 
-def named_data(resolved: Resolved, data: Path | None, command: str) -> DataSection:
+def named_data(resolved: Resolved, data: str | None, command: str) -> DataSection:
     """The section [data] with its root, and with all images, whatever share of them clf.toml trains on.
 
     Raises UsageError (exit 2) where the data are named twice or not at all.
@@ -27,7 +26,11 @@ def named_data(resolved: Resolved, data: Path | None, command: str) -> DataSecti
     section = resolved.settings.data
     if data is not None and resolved.given("data.root"):
         raise UsageError("The data are named twice, as an argument and with --data.", "Leave one of them out.")
-    root = data or section.root
+    if data == "":
+        raise UsageError(
+            "DATA is empty.", "Is it a variable that is not set? Leave it out to use the setting data.root."
+        )
+    root = section.root if data is None else Path(data)
     if root is None:
         raise UsageError(
             "No data set is named.",

@@ -81,3 +81,9 @@ def test_only_its_own_file_is_written_again(data, clf):
     done = clf("clean", manifest, "--out", "x/one.jsonl", "--drop", "quality")
     assert done.code == 2
     assert "clf clean did not write it" in done.stderr
+
+
+def test_an_empty_name_is_not_the_current_folder(data, clf):
+    done = clf("dedupe", "")
+    assert (done.code, done.stdout) == (2, "")
+    assert "DATA is empty" in done.stderr
