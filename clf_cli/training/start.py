@@ -119,7 +119,7 @@ def run_folder(settings: Settings, data_root: Path) -> Path:
         if os.path.lexists(out / name) and not never_began(RunDir(out / name)):
             raise _taken(out / name)
         return out / name
-    stem = data_root.stem if data_root.is_file() else data_root.name
+    stem = data_root.stem if os.path.isfile(data_root) else data_root.name  # noqa: PTH113  # Path raises for long names
     candidates = (f"{stem}{suffix}" for suffix in ("", *(f"-{number}" for number in range(2, 100_000))))
     return next(out / candidate for candidate in candidates if not os.path.lexists(out / candidate))
 

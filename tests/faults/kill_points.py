@@ -27,7 +27,7 @@ from tests.running import draw_discs, start_clf, train_arguments
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
-UNHEARD_S = 0.5  # Python starts, and a signal has the effect that the system gives it
+UNHEARD_S = 0.5  # Python starts: as after its last line, a signal has the effect that the system gives it
 TOLD_S = 30.0  # a signal that can be heard ends the process within this time
 COMMON = ("--epochs", "10", "--augment", "ocr", "--drop-rate", "0.1", "--pictures", "last")
 CHOICES: tuple[tuple[tuple[str, ...], ...], ...] = (
@@ -132,7 +132,7 @@ def _kill_one(
         return
     took, code = time.perf_counter() - began, process.returncode
     outcome.kills.append(Killed(round(after, 2), number.name, code, round(took, 2), newest_checkpoint(run)))
-    unheard = (-number,) if after < UNHEARD_S else ()
+    unheard = (-number,) if after < UNHEARD_S or finished(run) else ()
     if code not in (CODES[number], 0, *unheard):
         outcome.trouble.append(f"{number.name} after {after:.2f} s ended with {code}: {said[-300:]}")
     if "Traceback" in said:
@@ -207,6 +207,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so would clf
     done = {json.loads(line)["run"] for line in given.report.read_text().splitlines()} if given.report.exists() else ()
     for run in range(*given.runs):
         if run in done:
