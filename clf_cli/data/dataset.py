@@ -127,6 +127,25 @@ def load_run_dataset(
     return accepted(_of_model(listing, policies, labels, workers, progress))
 
 
+def load_resumed_dataset(
+    run: RunDir, section: DataSection, labels: Labels, workers: int = 1, progress: Progress = silent
+) -> Dataset:
+    """The images that a run goes on with: those of its splits.csv, in whatever place `section.root` names now.
+
+    Raises DataError that lists every problem, or for data that have none of these images.
+    """
+    trained_on = read_settings(run.settings).data
+    own = _is_own(section.root, trained_on.root)
+    root = _still_there(_named(trained_on)) if own else read_layout(_named(section)).root
+    listing = Listing(root, *read_splits(run.splits))
+    if not any((root / row.path).is_file() for row in listing.samples):
+        raise DataError(
+            f"{root} has none of the {len(listing.samples)} images of {run.splits}.",
+            "Name the folder or manifest that the run was begun on, wherever it is now, with --data.",
+        )
+    return accepted(_of_model(listing, _policies(trained_on, section), labels, workers, progress))
+
+
 def write_splits(path: Path, dataset: Dataset) -> None:
     """splits.csv: what `load_run_dataset` reads. Rows that are left out stand in it too: they are counted again."""
     write_rows(path, splits_csv(dataset))

@@ -29,10 +29,10 @@ HARMLESS = (
 )
 ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
 FIXED = (
-    *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset", "data.train_images"),
+    *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset"),
     *("optim.optimizer", "optim.batch_size", "optim.accumulate", "ema.enabled"),
 )
-DATA = {"classes", "data.fingerprint", "data.labels", "data.train_images"}  # what no setting says
+DATA = {"classes", "data.fingerprint", "data.labels"}  # what no setting says
 NOT_COMPARED = ("train.resume", "train.init_from", "train.allow_drift", "train.name", "train.out")
 RESOLVED = ("compute.device", "compute.threads", "compute.workers", "compute.precision")  # by what `auto` became
 VERSIONS = ("clf", "python", "torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "numpy", "pillow")

@@ -30,10 +30,6 @@ def data_drift(run: RunDir, dataset: Dataset, section: DataSection, checkpoint: 
         found.append(Drift("data.labels", "those of splits.csv", f"others for {names}"))
     if dataset.fingerprint != checkpoint.data_fingerprint:
         found.append(Drift("data.fingerprint", checkpoint.data_fingerprint or "unknown", dataset.fingerprint))
-    trained = sum(row.split == "train" for row in known)
-    now = len(dataset.split("train")) + sum(row.split == "train" for row in dataset.left_out)
-    if trained != now:
-        found.append(Drift("data.train_images", str(trained), str(now)))
     added = len({row.path for row in listing} - labels.keys())
     if added and section.subset == 1:
         found.append(Drift("data.images", f"{len(labels)}", f"{len(labels) + added}: the new ones are not trained on"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clf_cli.data.dataset import Dataset, load_run_dataset
+from clf_cli.data.dataset import Dataset, load_resumed_dataset
 from clf_cli.data.scan import scan_threads
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
@@ -57,8 +57,8 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     drifts += [*compute_drift(found.record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
     drifts += version_drift(recorded_versions(run), current_versions())
     found.judge(drifts)
-    threads, fingerprint = scan_threads(settings.compute.workers), checkpoint.data_fingerprint
-    dataset = load_run_dataset(run, settings.data, checkpoint.labels, threads, progress, fingerprint)
+    threads = scan_threads(settings.compute.workers)
+    dataset = load_resumed_dataset(run, settings.data, checkpoint.labels, threads, progress)
     drifts += data_drift(run, dataset, settings.data, checkpoint)
     return Start(
         run=run,

@@ -95,7 +95,6 @@ def test_every_setting_of_training_has_a_verdict_that_holds_for_its_drift() -> N
         ("optim.batch_size", "fixed"),
         ("train.monitor", "fixed"),
         ("classes", "fixed"),
-        ("data.train_images", "fixed"),
         ("train.patience", "harmless"),
         ("callbacks.samples", "harmless"),
         ("export.opset", "harmless"),
@@ -262,14 +261,13 @@ def test_images_that_were_added_are_told_and_not_drawn(clf: Clf, run: RunDir) ->
     assert run.metrics.read_text().splitlines()[-1].endswith(",24")
 
 
-def test_data_elsewhere_with_another_number_of_train_images_are_always_refused(clf: Clf, run: RunDir) -> None:
-    """They would give an epoch another number of steps."""
+def test_data_elsewhere_that_lack_an_image_are_refused_by_its_name(clf: Clf, run: RunDir) -> None:
     elsewhere = run.root.parent / "elsewhere"
     shutil.copytree(data_of(run), elsewhere)
     (elsewhere / "train" / "red" / "00.png").unlink()
     refused = clf("train", "--resume", run.root, "--data", elsewhere, "--allow-drift", "data")
     assert refused.code == 3
-    assert "data.train_images: 24 → 23 (cannot change)" in refused.stderr
+    assert "train/red/00.png: no such file" in refused.stderr
 
 
 def test_data_that_moved_are_named_with_the_flag_and_are_no_drift(clf: Clf, run: RunDir) -> None:
@@ -279,6 +277,25 @@ def test_data_that_moved_are_named_with_the_flag_and_are_no_drift(clf: Clf, run:
     assert done.code == 0, done.stderr
     assert "data.root: " in done.stderr
     assert "data.fingerprint" not in done.stderr
+
+
+def test_of_data_that_moved_only_those_of_the_run_are_drawn(clf: Clf, run: RunDir) -> None:
+    """As a --subset, or images that were added, have it."""
+    moved = data_of(run).rename(run.root.parent / "moved")
+    shutil.copyfile(moved / "train" / "red" / "01.png", moved / "train" / "red" / "new.png")
+    done = clf("train", "--resume", run.root, "--data", moved)
+    assert done.code == 0, done.stderr
+    assert "data.fingerprint" not in done.stderr
+    assert run.metrics.read_text().splitlines()[-1].endswith(",24")
+
+
+def test_data_without_one_image_of_the_run_are_told_in_a_sentence(clf: Clf, run: RunDir, tmp_path: Path) -> None:
+    other = draw_discs(tmp_path / "other", {"train": 4, "val": 2})
+    for folder in [*(other / "train").iterdir(), *(other / "val").iterdir()]:
+        folder.rename(folder.with_name(f"new-{folder.name}"))
+    done = clf("train", "--resume", run.root, "--data", other)
+    assert done.code == 3
+    assert f"{other} has none of the " in done.stderr
 
 
 def test_a_finished_run_says_so_and_ends_with_0(clf: Clf, run: RunDir) -> None:
