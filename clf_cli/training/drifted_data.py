@@ -23,10 +23,12 @@ def data_drift(run: RunDir, dataset: Dataset, section: DataSection, checkpoint: 
     classes = sorted(_classes(listing, splits) - _classes(known, splits))
     if classes:
         found.append(Drift("classes", f"{len(checkpoint.labels)} classes", f"also {_named(classes)}"))
-    labels = {row.path: row.label for row in known}
-    moved = [row for row in listing if labels.get(row.path, row.label) != row.label]
+    labels: dict[str, list[str]] = {}  # several of an image that --on-label-conflict kept or dropped
+    for row in known:
+        labels.setdefault(row.path, []).append(row.label)
+    moved = [row for row in listing if row.label not in labels.get(row.path, [row.label])]
     if moved:
-        names = _named([f"{row.path} ({labels[row.path]} → {row.label})" for row in moved])
+        names = _named([f"{row.path} ({', '.join(labels[row.path])} → {row.label})" for row in moved])
         found.append(Drift("data.labels", "those of splits.csv", f"others for {names}"))
     if dataset.fingerprint != checkpoint.data_fingerprint:
         found.append(Drift("data.fingerprint", checkpoint.data_fingerprint or "unknown", dataset.fingerprint))

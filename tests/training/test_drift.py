@@ -253,6 +253,21 @@ def test_a_new_class_is_always_refused(clf: Clf, run: RunDir) -> None:
     assert "--allow-drift" not in refused.stderr
 
 
+@pytest.mark.parametrize("policy", ["keep", "drop"])
+def test_an_image_under_two_labels_that_a_policy_settled_is_no_drift(clf: Clf, tmp_path: Path, policy: str) -> None:
+    data = draw_discs(tmp_path / "data", {"train": 4})
+    rows = [{"image": path.relative_to(tmp_path).as_posix(), "label": path.parent.name} for path in data.rglob("*.png")]
+    manifest = tmp_path / "rows.jsonl"
+    manifest.write_text("".join(f"{json.dumps(row)}\n" for row in [*rows, {**rows[0], "label": rows[-1]["label"]}]))
+    arguments = train_arguments(manifest, tmp_path, "run", *QUIET, "--no-val", "--val-fraction", "0", "--epochs", "1")
+    trained = clf(*arguments, "--on-label-conflict", policy)
+    assert trained.code == 0, trained.stderr
+    assert rows[0]["label"] != rows[-1]["label"]
+    done = clf("train", "--resume", tmp_path / "run", "--epochs", "2")
+    assert done.code == 0, done.stderr
+    assert "data.labels" not in done.stderr
+
+
 def test_images_that_were_added_are_told_and_not_drawn(clf: Clf, run: RunDir) -> None:
     shutil.copyfile(data_of(run) / "train" / "red" / "01.png", data_of(run) / "train" / "red" / "new.png")
     done = clf("train", "--resume", run.root)
