@@ -17,6 +17,7 @@ from clf_cli.data.written_manifests import write_manifest
 from clf_cli.engine.onnx_child import python_module
 from clf_cli.errors import ClfError, DataError, ModelError, RunError, UsageError
 from clf_cli.files import write_text
+from clf_cli.settings.load import read_settings
 from clf_cli.settings.nearest import CACHE_DIR, PREFIX
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
@@ -72,6 +73,7 @@ def proven(trial: Trial, watcher: Watcher) -> VerifyResumeResult:
     images = f"{EPOCHS} epochs of {trial.train_images:,} train images"
     watcher.say(f"1 of 3: {trial.steps} steps in {images}, left alone ...")
     whole = left_alone(trial, "whole")
+    fix_batch_size(trial, read_settings(whole.settings))
     watcher.say(f"2 of 3: the same, killed with SIGKILL after step {trial.kill_after} ...")
     killed = kill(trial)
     checkpoint = killed.step_checkpoint(trial.kill_after)
@@ -120,7 +122,9 @@ def reasons(repeats: bool | None, device: str, deterministic: bool) -> tuple[str
 def prepared(folder: Path, settings: Settings, dataset: Dataset) -> Trial:
     """The images and settings of the short runs, written into `folder`."""
     optim = settings.optim
-    batch = optim.images_per_batch if optim.batch_size == "auto" else optim.batch_size
+    if optim.batch_size == "auto":  # whatever part of it fits, a step is of the whole effective batch
+        optim = optim.model_copy(update={"batch_size": optim.images_per_batch, "accumulate": 1})
+    batch = optim.images_per_batch
     train = spread(dataset.split("train"), WHOLE_STEPS * batch * optim.accumulate + max(2, batch // 2))
     labels = {sample.label for sample in train}
     val = spread(tuple(sample for sample in dataset.split("val") if sample.label in labels), VAL_IMAGES)
@@ -130,7 +134,7 @@ def prepared(folder: Path, settings: Settings, dataset: Dataset) -> Trial:
     write_text(folder / "settings.toml", Resolved(short, {}).to_toml())
     batches = -(-len(train) // batch)
     batches -= len(train) % batch == 1 and batches > 1  # a last batch of one image is left out
-    plan = plan_steps(short.optim, batches)
+    plan = plan_steps(optim.model_copy(update={"epochs": EPOCHS}), batches)
     kill_after = plan.per_epoch + 1 if plan.per_epoch > 1 else 1
     return Trial(folder, folder / "settings.toml", settings, len(train), len(val), plan.total, kill_after)
 
@@ -163,6 +167,15 @@ def spread(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
     longest = max((len(rows) for rows in by_class.values()), default=0)
     turns = [rows[turn] for turn in range(longest) for rows in by_class.values() if turn < len(rows)]
     return tuple(turns[: max(count, len(by_class))])
+
+
+def fix_batch_size(trial: Trial, first: Settings) -> None:
+    """Gives the other short runs what `auto` became in the first: a moment later another size may fit."""
+    if trial.settings.optim.batch_size == "auto":
+        settings = read_settings(trial.settings_file)
+        sizes = {"batch_size": first.optim.batch_size, "accumulate": first.optim.accumulate}
+        settings = settings.model_copy(update={"optim": settings.optim.model_copy(update=sizes)})
+        write_text(trial.settings_file, Resolved(settings, {}).to_toml())
 
 
 def left_alone(trial: Trial, name: str) -> RunDir:

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from clf_cli.data.dataset import load_dataset
 from clf_cli.data.samples import Sample
 from clf_cli.render.verify_resume import table
+from clf_cli.settings.load import read_settings
 from clf_cli.settings.root import Settings
 from clf_cli.training.verified import Part, VerifyResumeResult, compared
-from clf_cli.training.verify_resume import reasons, shortened, spread
+from clf_cli.training.verify_resume import fix_batch_size, prepared, reasons, shortened, spread
 from clf_cli.values.run_dir import RunDir
-from tests.running import Clf, report_of
+from tests.running import Clf, draw_discs, report_of
 
 TINY = (
     *("--arch", "test_resnet", "--no-pretrained", "--image-size", "32", "--batch-size", "8", "--mixup", "0.2"),
@@ -153,3 +155,17 @@ def test_the_short_runs_have_the_settings_of_the_long_one_save_how_long_they_are
     assert short.callbacks.checkpoints
     assert not short.callbacks.report
     assert not short.export.enabled
+
+
+def test_auto_is_found_in_the_first_short_run_and_holds_for_the_others(tmp_path: Path) -> None:
+    """A step is of 64 images, whatever part of them fits: two whole ones and a part make an epoch."""
+    data, settings = draw_discs(tmp_path / "data", {"train": 60, "val": 2}), Settings()
+    auto = settings.optim.model_copy(update={"batch_size": "auto", "accumulate": 2})
+    settings = settings.model_copy(update={"optim": auto, "data": settings.data.model_copy(update={"root": data})})
+    trial = prepared(tmp_path, settings, load_dataset(settings.data, seed=0))
+    assert (trial.train_images, trial.steps, trial.kill_after) == (160, 6, 4)
+    assert read_settings(trial.settings_file).optim.batch_size == "auto"
+    found = auto.model_copy(update={"batch_size": 16, "accumulate": 4})
+    fix_batch_size(trial, settings.model_copy(update={"optim": found}))
+    others = read_settings(trial.settings_file).optim
+    assert (others.batch_size, others.accumulate, others.epochs) == (16, 4, 2)
