@@ -39,7 +39,8 @@ def locked(run: RunDir, warn: Callable[[str], None]) -> Iterator[None]:
         _own.discard(descriptor)
         with contextlib.suppress(OSError):
             require_mine(run, descriptor)
-            run.lock.unlink()
+            if not _says_running(run):
+                run.lock.unlink()
         os.close(descriptor)
 
 
@@ -86,6 +87,16 @@ def _taken(run: RunDir, warn: Callable[[str], None]) -> int:
         if time.monotonic() > until:
             raise _in_use(run)
         time.sleep(0.05)
+
+
+def _says_running(run: RunDir) -> bool:
+    """Also after its process: a killed run whose resumption was refused, or an end that a full disk kept from being
+    recorded. A lock that stays, and that nobody holds, is how such a run is known."""
+    try:
+        record = read_json(run.run_json)
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.get("status") == "running"
 
 
 def _sign(descriptor: int) -> None:

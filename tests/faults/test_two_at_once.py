@@ -152,6 +152,15 @@ def test_a_killed_run_is_known_at_once(tmp_path: Path, tiny_run: RunDir) -> None
         assert read_run(run).status(datetime.now(UTC)) == "running?"
 
 
+def test_a_killed_run_is_known_after_a_resumption_that_was_refused(clf: Clf, copied_run: RunDir) -> None:
+    mark(copied_run, "running")
+    assert clf("train", "--resume", copied_run.root, "--lr", "0.5").code == 2
+    assert read_run(copied_run).status(datetime.now(UTC)) == "running?"
+    mark(copied_run, "interrupted")
+    assert clf("train", "--resume", copied_run.root, "--lr", "0.5").code == 2
+    assert not copied_run.lock.exists()
+
+
 # Two runs in one folder
 
 
