@@ -19,7 +19,7 @@ import PIL
 from clf_cli.data.cache import read_scan, write_scan
 from clf_cli.data.images import UnreadableImageError, open_with_facts
 from clf_cli.data.pixels import Collected, PixelFacts
-from clf_cli.data.scan_process import EndedError, Rows, ScanProcess, worthwhile
+from clf_cli.data.scan_process import EndedError, Rows, ScanProcess, wait_for, worthwhile
 from clf_cli.values.progress import Progress, silent
 
 MISSING, OUTSIDE = "CLF101", "CLF111"
@@ -219,18 +219,17 @@ class _Reading:
             yield self._read(paths)
             while self._done:
                 yield self._done.popleft()
-        for other in self._others:
-            other.result()
+        wait_for(self._others, self._processes)
         yield from self._done
 
     def end(self) -> None:
         """Waits for the files in hand only; the processes are gone then."""
         self._left.clear()
-        try:
-            self._pool.shutdown()
-        finally:
-            for process in self._processes:
-                process.end()
+        for process in self._processes:  # one that is stopped would be waited for
+            process.kill()
+        self._pool.shutdown()
+        for process in self._processes:
+            process.end()
 
     def _taken(self) -> Iterator[list[str]]:
         """Those that are left, each for one of the threads that ask."""

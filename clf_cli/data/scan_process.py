@@ -9,10 +9,12 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any
 
 START = 0.3  # seconds of reading that a process must take over to be worth its start, of 0.13 CPU seconds
+SILENT = 60.0  # seconds without an answer after which one that others wait for is ended: it is stopped, or hangs
 MOST = 16  # each holds 40 MB
 LARGE_MEAN = 1 << 16  # bytes; of larger files the decoder, which threads run at once, takes nearly all the time
 _EACH, _BYTE = 120e-6, 15e-9  # seconds that an image takes, and each of its bytes
@@ -62,15 +64,30 @@ class ScanProcess:
             raise EndedError(f"signal {-code}" if code < 0 else f"exit code {code}") from error
         return rows
 
-    def end(self) -> None:
-        """Ends it, whatever it does."""
+    def kill(self) -> None:
+        """Lets whoever waits for it have EndedError."""
         if self._process.poll() is None:
             self._process.kill()
+
+    def end(self) -> None:
+        """Ends it, whatever it does."""
+        self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):  # what was never sent cannot be any more
                 if pipe is not None:
                     pipe.close()
         self._process.wait()
+
+
+def wait_for(others: Sequence[Future[None]], processes: Sequence[ScanProcess]) -> None:
+    """Until each of the threads that ask the processes, if any, has its last answer; one that does not come in a minute
+    is taken from its process."""
+    wait(others, SILENT if processes else None)
+    if not all(other.done() for other in others):
+        for process in processes:
+            process.kill()
+    for other in others:
+        other.result()
 
 
 def _environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from clf_cli.data import scan as scanning
+from clf_cli.data import scan_process
 from clf_cli.data.scan import scan_files
 from clf_cli.data.scan_process import LARGE_MEAN, MOST, EndedError, ScanProcess, worthwhile
 
@@ -49,6 +50,14 @@ def started(monkeypatch) -> list[ScanProcess]:
 
 def names(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir())
+
+
+@contextmanager
+def interrupted(description: str, total: int | None):
+    def advance(count: int) -> None:
+        raise KeyboardInterrupt
+
+    yield advance
 
 
 def has_ended(process: ScanProcess) -> bool:
@@ -94,6 +103,41 @@ def test_what_a_killed_process_has_not_read_is_read(data, started, monkeypatch):
     assert found.notes
 
 
+@pytest.fixture
+def stopped(started, monkeypatch) -> None:
+    """Each process of a scan is stopped as it starts."""
+    start = scanning.ScanProcess
+
+    def start_stopped() -> ScanProcess:
+        process = start()
+        os.kill(process._process.pid, signal.SIGSTOP)
+        return process
+
+    monkeypatch.setattr(scanning, "ScanProcess", start_stopped)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
+def test_what_a_stopped_process_has_in_hand_is_read(data, started, stopped, monkeypatch):
+    monkeypatch.setattr(scan_process, "SILENT", 0.2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "worthwhile", lambda sizes, workers: 0)
+        expected = scan_files(data, names(data)).files
+    found = scan_files(data, names(data), 3)
+    assert found.files == expected
+    assert len(started) == 2
+    assert all(map(has_ended, started))
+    assert found.notes
+    assert all("signal 9" in note for note in found.notes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
+def test_an_interrupted_scan_does_not_wait_for_a_stopped_process(data, started, stopped):
+    with pytest.raises(KeyboardInterrupt):
+        scan_files(data, names(data), 3, progress=interrupted)
+    assert len(started) == 2
+    assert all(map(has_ended, started))
+
+
 def test_where_no_process_starts_threads_read(data, started, monkeypatch):
     def refuse() -> ScanProcess:
         raise BlockingIOError("no more processes")
@@ -104,13 +148,6 @@ def test_where_no_process_starts_threads_read(data, started, monkeypatch):
 
 
 def test_an_interrupted_scan_leaves_no_process(data, started):
-    @contextmanager
-    def interrupted(description: str, total: int | None):
-        def advance(count: int) -> None:
-            raise KeyboardInterrupt
-
-        yield advance
-
     with pytest.raises(KeyboardInterrupt):
         scan_files(data, names(data), 3, progress=interrupted)
     assert len(started) == 2
