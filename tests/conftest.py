@@ -46,6 +46,14 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
 
 
 @pytest.fixture(autouse=True, scope="session")
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The cache of the person who runs the tests is neither read nor written, by fixtures of modules either."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CLF_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """A test that opens a connection fails; sockets between processes of this machine are no network."""
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -83,7 +91,5 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_run(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """One real training of two epochs with every callback on and every picture drawn. Read-only."""
     out = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("CLF_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
-        assert main(train_arguments(tiny_dataset, out, "tiny", "--pictures", "every")) == 0
+    assert main(train_arguments(tiny_dataset, out, "tiny", "--pictures", "every")) == 0
     return RunDir(out / "tiny")
