@@ -260,7 +260,8 @@ def _loose(draft: _Draft, folder: Path, found: Sequence[os.DirEntry[str]]) -> No
 
 
 def _outside(draft: _Draft, folders: list[Path]) -> None:
-    counts = Counter({path.name: len(walk(draft.root, path).images) for path in folders})
+    read = {sample.path for sample in draft.samples}  # rows of a manifest name images in any folder
+    counts = Counter({path.name: sum(name not in read for name in walk(draft.root, path).images) for path in folders})
     total = counts.total()
     if total:
         names = ", ".join(name for name, count in sorted(counts.items()) if count)

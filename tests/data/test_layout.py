@@ -74,6 +74,14 @@ def test_top_manifests(tmp_path):
     assert seen(tmp_path) == [("images/a.jpg", "x", "train"), ("images/b.jpg", "y", "val")]
 
 
+def test_images_that_a_manifest_names_are_not_told_as_outside_the_splits(tmp_path):
+    files(tmp_path, "train.jsonl", text=rows(("images/a.jpg", "x"), ("./images/b.jpg", "y")))
+    files(tmp_path, "images/a.jpg", "images/b.jpg")
+    assert read_layout(tmp_path).notes == ()
+    files(tmp_path, "images/c.jpg")
+    assert read_layout(tmp_path).notes == ("Outside the splits, not read: 1 image in images.",)
+
+
 def test_one_manifest_with_and_without_splits(tmp_path):
     files(tmp_path, "all.jsonl", text=rows(("a.jpg", "x")))
     files(tmp_path, "split.csv", text="image,label,split\na.jpg,x,train\nb.jpg,y,valid\n")
