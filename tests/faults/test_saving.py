@@ -46,7 +46,7 @@ def whole_after_all(clf: Clf, run: RunDir, kills: int, temporary: Path | None = 
 
 
 def test_killed_while_it_saves_there_is_always_a_whole_checkpoint(clf: Clf, copied_run: RunDir) -> None:
-    whole_after_all(clf, copied_run, kills=6)
+    whole_after_all(clf, copied_run, kills=4)
 
 
 @pytest.mark.long
