@@ -39,6 +39,7 @@ class _State:
     """Of this process: signals have no other owner."""
 
     received: int | None = None  # the first signal
+    first: int | None = None  # the same, known also while the main thread is in native code
     at: float = 0.0  # when it came
     deadline: float | None = None
     takes_time: bool = False  # what is written now ends the work well
@@ -185,29 +186,42 @@ def _watch(reader: int) -> None:
 
 def _arrived(number: int) -> None:
     now = time.monotonic()
-    if not _state.at:
+    if _state.first is None:
+        _state.first = number
         _state.at, _state.deadline = now, None if _state.takes_time else now + GRACE
         _let_go_of_terminals(number)
-        announce = _state.announce
-        if announce is not None:
-            with contextlib.suppress(Exception):  # a line that cannot be said must not cost the checkpoint
-                announce()
+        if _state.announce is not None:
+            _beside(_state.announce)
     elif number in (signal.SIGINT, signal.SIGTERM) and now - _state.at > REPEAT:
         _leave("Stopped at once.")
 
 
 def _leave(reason: str) -> None:
-    said = [reason]
-    if _state.last_words is not None:
-        words = _state.last_words
-        thread = threading.Thread(target=lambda: said.append(words()), daemon=True)
-        thread.start()
-        thread.join(_LAST_WORDS)
-    with contextlib.suppress(OSError):
+    words, said = _state.last_words, [reason]
+    if words is not None:
+        _beside(lambda: said.append(words()), _LAST_WORDS)
+
+    def tell() -> None:
         if _is_terminal(2):
             os.write(2, _SHOW_CURSOR)
         os.write(2, "\n".join(["", *said, ""]).encode("utf-8", "backslashreplace"))
-    os._exit(128 + (_state.received or signal.SIGTERM))
+
+    _beside(tell, _LAST_WORDS)
+    os._exit(128 + (_state.first or _state.received or signal.SIGTERM))
+
+
+def _beside(act: Callable[[], object], seconds: float = 0.0) -> None:
+    """Waits no longer than that: a line into a pipe that nobody reads, or to a console that another thread has, waits
+    for ever. What fails must not cost the checkpoint."""
+
+    def quietly() -> None:
+        with contextlib.suppress(Exception):
+            act()
+
+    with contextlib.suppress(RuntimeError):  # no more threads
+        thread = threading.Thread(target=quietly, daemon=True)
+        thread.start()
+        thread.join(seconds)
 
 
 def _let_go_of_terminals(number: int) -> None:

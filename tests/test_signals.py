@@ -101,6 +101,45 @@ def test_what_does_not_stop_is_ended():
     assert signals.GRACE < 30
 
 
+UNREAD = """
+reader, writer = os.pipe()
+os.dup2(writer, 2)
+os.set_blocking(2, False)
+try:
+    while True:
+        os.write(2, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(2, True)
+"""
+
+
+def test_lines_that_nobody_reads_do_not_hold_up_the_end():
+    """stderr is a pipe that is full, as of a pager; the announcement and the last words wait in it."""
+    program = """
+signals.GRACE, signals._LAST_WORDS = 0.5, 0.2
+def work():
+    signals.defer(lambda: os.write(2, b"stopping"))
+    signals.before_leaving(lambda: os.write(2, b"last words"))
+    tell(signal.SIGINT)
+    os.write(2, b"progress")
+"""
+    assert run(UNREAD + program + ENDS)[0] == 130
+
+
+def test_the_code_is_that_of_the_signal_where_only_native_code_runs():
+    """Python's own handlers have no turn."""
+    program = """
+import hashlib
+signals.GRACE = 0.5
+def work():
+    threading.Timer(0.2, tell, [signal.SIGINT]).start()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 200_000_000)
+"""
+    code, _, said = run(program + ENDS)
+    assert code == 130
+    assert "did not stop" in said
+
+
 def test_what_takes_its_time_is_not_ended():
     program = """
 signals.GRACE = 0.3
