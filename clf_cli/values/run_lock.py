@@ -103,7 +103,7 @@ def _sign(descriptor: int) -> None:
     told = {"pid": os.getpid(), "host": platform.node(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
     with contextlib.suppress(OSError):  # a full disk; the lock holds without it
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(told).encode() + b"\n", 0)
+        os.write(descriptor, json.dumps(told).encode() + b"\n")  # pwrite is POSIX only
 
 
 def _in_use(run: RunDir) -> ModelError:
