@@ -1,10 +1,17 @@
-"""`clf` in a process that kills itself once a file is there: what `clf verify-resume` does to a run."""
+"""`clf` in a process that ends with its parent, and may kill itself: what `clf verify-resume` does to a run.
+
+    python -m clf_cli.training.verify_child PARENT FILE ARGUMENTS...
+
+PARENT is the id of the process that waits for it, FILE the one at which it kills itself, or nothing.
+"""
 
 import os
 import runpy
 import signal
 import sys
 from pathlib import Path
+
+from clf_cli.signals import leave_to_parent
 
 
 def kill_at(file: Path) -> None:
@@ -18,5 +25,7 @@ def kill_at(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    kill_at(Path(sys.argv.pop(1)))
+    leave_to_parent(int(sys.argv.pop(1)))
+    if given := sys.argv.pop(1):
+        kill_at(Path(given))
     runpy.run_module("clf_cli", run_name="__main__", alter_sys=True)

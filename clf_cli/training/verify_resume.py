@@ -188,7 +188,7 @@ def kill(trial: Trial) -> RunDir:
     """The same run, which ends itself with SIGKILL once its checkpoint is there."""
     run = RunDir(trial.folder / "killed")
     file = run.step_checkpoint(trial.kill_after)
-    run_child(trial, [str(file), *fresh(trial, "killed")], "clf_cli.training.verify_child", KILLED)
+    run_child(trial, fresh(trial, "killed"), file)
     return run
 
 
@@ -199,12 +199,16 @@ def fresh(trial: Trial, name: str) -> list[str]:
     return ["train", "--config", str(trial.settings_file), "--name", name, *start]
 
 
-def run_child(trial: Trial, arguments: Sequence[str], module: str = "clf_cli", expected: Sequence[int] = (0,)) -> None:
-    """Runs clf in a process of its own, without the settings of this one's environment. Raises its error."""
+def run_child(trial: Trial, arguments: Sequence[str], killed_at: Path | None = None) -> None:
+    """Runs clf in a process that ends with this one, without the settings of its environment. Raises its error.
+
+    It kills itself once the file `killed_at` is there.
+    """
+    places = (str(os.getpid()), "" if killed_at is None else str(killed_at))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX) or name == CACHE_DIR}
     try:
         done = subprocess.run(
-            [*python_module(module), *arguments],
+            [*python_module("clf_cli.training.verify_child"), *places, *arguments],
             cwd=trial.folder,
             env=kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             stdin=subprocess.DEVNULL,
@@ -219,7 +223,7 @@ def run_child(trial: Trial, arguments: Sequence[str], module: str = "clf_cli", e
         raise RunError(
             f"A short run did not end within {CHILD_SECONDS / 60:.0f} minutes.", "Try a smaller --batch-size."
         ) from error
-    if done.returncode not in expected:
+    if done.returncode not in ((0,) if killed_at is None else KILLED):
         raise _ERRORS.get(done.returncode, RunError)(
             f"A short run ended with exit code {done.returncode}.\n{_told(done.stderr)}",
             "The same command of clf train would end so, too; see what it says.",

@@ -1,6 +1,13 @@
 """`clf verify-resume`: the proof itself in processes of its own, and what it says when two runs differ."""
 
+import contextlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +55,44 @@ def test_mistakes_are_those_of_training(clf: Clf, tiny_dataset: Path, tmp_path: 
     refused = clf("verify-resume", "--data", tiny_dataset, "--monitor", "val/acc_top5")
     assert refused.code == 2
     assert "undefined for 3 classes" in refused.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a child does not hear that its parent died")
+def test_what_it_runs_does_not_outlive_it(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from clf_cli.training import verify_resume
+trial = verify_resume.Trial(Path({str(tmp_path)!r}), Path(), None, 0, 0, 0, 0)
+verify_resume.run_child(trial, ["synth", "--out", "images", "--images", "200000"])
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program])
+    child = None
+    try:
+        waited_for(lambda: any(tmp_path.iterdir()))  # the child is at its work
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text(encoding="ascii").split()
+        (child,) = (int(number) for number in children)
+        parent.kill()
+        parent.wait()
+        waited_for(lambda: not lives(child))
+    finally:
+        parent.kill()
+        parent.wait()
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+def waited_for(done: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def lives(process: int) -> bool:
+    """Whether it is there, and not dead and only not waited for."""
+    state = Path(f"/proc/{process}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 # Comparing
