@@ -66,7 +66,8 @@ def test_stop_ends_in_the_step_of_the_batch_that_overflows(clf: Clf, grey: tuple
     every = ("--checkpoint-every-steps", "1")
     done = clf(*train_arguments(data, tmp_path, "run", "--init-from", str(weights), *SPARED, *BARE, *every))
     assert done.code == 6
-    assert "The loss became nan at step" in done.stderr
+    assert done.stderr.count("The loss became nan at step") == 1
+    assert "The run ended early: The loss became nan" in RunDir(tmp_path / "run").log.read_text()
     assert RED in done.stderr
     step = int(done.stderr.split("at step ")[1].split()[0])
     run = RunDir(tmp_path / "run")
