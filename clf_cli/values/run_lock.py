@@ -115,7 +115,7 @@ def _in_use(run: RunDir) -> ModelError:
     )
     return ModelError(
         f"{run.root} is being trained{by}.",
-        "Wait for it or stop it; the lock ends with its process. Reports and exports of a run may be made meanwhile.",
+        "Wait for it or stop it; the lock ends with its process. Reports and exports of a checkpoint are free.",
     )
 
 
