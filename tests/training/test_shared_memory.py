@@ -31,7 +31,7 @@ def start(tiny_dataset: Path, tmp_path: Path) -> Start:
 
 
 def with_workers(start: Start, workers: int) -> Start:
-    record, compute = (replace(part, workers=workers) for part in (start.record, start.compute))
+    record, compute = replace(start.record, workers=workers), replace(start.compute, workers=workers)
     return replace(start, record=record, compute=compute)
 
 
