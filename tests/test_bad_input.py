@@ -453,7 +453,7 @@ class TestOutput:
 
     def test_a_name_that_is_taken(self, refused, data, tmp_path):
         (tmp_path / "runs" / "run").mkdir(parents=True)
-        refused(2, train_arguments(data, tmp_path / "runs", "run", *BARE), "run", "--name", "--resume")
+        refused(2, train_arguments(data, tmp_path / "runs", "run", *BARE), "run", "--name", "no run.json")
         assert list((tmp_path / "runs" / "run").iterdir()) == []
 
     def test_a_cache_that_cannot_be_written_is_a_line(self, clf, data, tmp_path, blocked, monkeypatch):

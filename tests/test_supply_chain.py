@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[1]
-INDEX = "https://pypi.org/simple"
 TODAY = datetime.date(2026, 11, 20)
 
 
@@ -33,6 +32,7 @@ def script(name: str) -> ModuleType:
 
 
 archives, audit, licences = script("archives"), script("audit"), script("licences")
+INDEX = licences.locked()[0]["source"]["registry"]  # one for all of them
 
 
 # The lock

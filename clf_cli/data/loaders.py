@@ -246,6 +246,7 @@ class ResumableLoader(ImageLoader):
     def load_state_dict(self, state: dict[str, int]) -> None:
         finished = state["batches"] >= len(self)
         self._resume_at = 0 if finished else state["batches"]
+        self.done = state["batches"]  # a run that only validates, and saves again, hands out none
         self.draws.set_epoch(state["epoch"] + finished)
 
 

@@ -135,14 +135,14 @@ def _taken(root: Path) -> UsageError:
 
 
 def never_began(run: RunDir) -> bool:
-    """Whether a folder is empty, or all that a run left which was killed before its run.json: so that the same command
-    can be typed again. Without the lock of such a run the files may be a person's."""
+    """Whether a folder is all that a run left which ended before its run.json: so that the same command can be typed
+    again. Without the lock of such a run it may be a person's, or that of a run which begins this moment."""
     if run.root.is_symlink() or not run.root.is_dir() or is_locked(run.lock) is True:
         return False
     names = {path.name for path in run.root.iterdir() if not is_temporary(path)}
     ours = {run.lock.name, run.settings.name, run.splits.name, run.checkpoints.name}
     kept = run.checkpoints.is_dir() and any(not is_temporary(path) for path in run.checkpoints.iterdir())
-    return not kept and (not names or (run.lock.is_file() and names <= ours))
+    return not kept and run.lock.is_file() and names <= ours
 
 
 def claim(start: Start) -> RunDir:

@@ -39,7 +39,7 @@ def locked(run: RunDir, warn: Callable[[str], None]) -> Iterator[None]:
         _own.discard(descriptor)
         with contextlib.suppress(OSError):
             require_mine(run, descriptor)
-            if not _says_running(run):
+            if not _is_unended(run):
                 run.lock.unlink()
         os.close(descriptor)
 
@@ -89,9 +89,12 @@ def _taken(run: RunDir, warn: Callable[[str], None]) -> int:
         time.sleep(0.05)
 
 
-def _says_running(run: RunDir) -> bool:
-    """Also after its process: a killed run whose resumption was refused, or an end that a full disk kept from being
-    recorded. A lock that stays, and that nobody holds, is how such a run is known."""
+def _is_unended(run: RunDir) -> bool:
+    """Whether run.json says "running" also after its process, as of a killed run whose resumption was refused, or of an
+    end that a full disk kept from being recorded; or is not there yet. A lock that stays, and that nobody holds, is
+    how such a run is known."""
+    if not run.run_json.exists():
+        return True
     try:
         record = read_json(run.run_json)
     except (OSError, ValueError):

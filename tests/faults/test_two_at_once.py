@@ -85,6 +85,7 @@ def test_a_run_that_is_being_trained_is_not_resumed(clf: Clf, copied_run: RunDir
 
 def test_the_lock_is_given_back_and_taken_once(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
+    mark(run)
     with locked(run, pytest.fail):
         assert is_training(run)
         with pytest.raises(ModelError, match=f"process {os.getpid()}"), locked(run, pytest.fail):

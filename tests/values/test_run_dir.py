@@ -8,6 +8,7 @@ import pytest
 from clf_cli.values.run_dir import RunDir, newest_runs, run_of
 
 NAMES = {
+    "lock": ".lock",
     "run_json": "run.json",
     "settings": "settings.toml",
     "splits": "splits.csv",
