@@ -1,6 +1,7 @@
 """Runs in processes of their own, killed with SIGKILL wherever it hurts, and continued: equal to the one left alone."""
 
 import csv
+import os
 import shutil
 import signal
 import subprocess
@@ -37,7 +38,7 @@ def alone(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 def killed_once(file: Path, *arguments: object) -> None:
     """Runs `clf` until `file` is there, when it is killed."""
-    command = [sys.executable, "-m", "clf_cli.training.verify_child", str(file), *map(str, arguments)]
+    command = [sys.executable, "-m", "clf_cli.training.verify_child", str(os.getpid()), str(file), *map(str, arguments)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert file.exists()
