@@ -77,6 +77,10 @@ class Checkpoint(CheckpointFacts):
             )
         return self.state_dict, "ema"
 
+    def score_of(self, weights: Weights) -> Score | None:
+        """The stored score, if it is of those weights."""
+        return self.score if weights == self.scored_weights else None
+
 
 def clf_payload(facts: CheckpointFacts) -> dict[str, Any]:
     """The value of a checkpoint's `clf` key: str, int, float, bool, None, list and dict only.

@@ -32,7 +32,7 @@ def write_exchange(checkpoint: Checkpoint, path: Path, ema: bool | None = None) 
         preprocess=checkpoint.preprocess,
         arch=checkpoint.arch,
         weights=weights,
-        score=checkpoint.score if weights == checkpoint.scored_weights else None,
+        score=checkpoint.score_of(weights),
         run_id=checkpoint.run_id,
         data_fingerprint=checkpoint.data_fingerprint,
         clf=__version__,

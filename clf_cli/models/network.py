@@ -60,7 +60,7 @@ def checkpoint_classifier(
         preprocess=checkpoint.preprocess,
         arch=checkpoint.arch,
         weights=weights,
-        score=checkpoint.score if weights == checkpoint.scored_weights else None,
+        score=checkpoint.score_of(weights),
         run_id=checkpoint.run_id,
         data_fingerprint=checkpoint.data_fingerprint,
         path=checkpoint.path,

@@ -20,15 +20,12 @@ from clf_cli.engine.onnx_publish import inside, publish
 from clf_cli.engine.run_files import read_run
 from clf_cli.errors import ModelError, RunError, UsageError
 from clf_cli.files import keeping, sweep_leftovers, temporary_folder, write_atomic, write_text
-from clf_cli.settings.load import Resolved
-from clf_cli.settings.root import Settings
-from clf_cli.settings.sections import ComputeSection, DataSection, ModelSection, TrainSection
-from clf_cli.training.start import Start, claim, fresh_start
+from clf_cli.training.start import Start, claim
 from clf_cli.values.onnx_files import files_beside
-from clf_cli.values.progress import silent
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_lock import holder, is_training, locked
 from tests.running import Clf, mark, start_clf, train_arguments
+from tests.starts import tiny_start
 
 BARE = ("--no-export", "--no-samples", "--no-history", "--no-confusion", "--pictures", "last")
 HOLDS = """
@@ -167,16 +164,7 @@ def test_a_killed_run_is_known_after_a_resumption_that_was_refused(clf: Clf, cop
 
 @pytest.fixture
 def start(tiny_dataset: Path, tmp_path: Path) -> Callable[[str | None], Start]:
-    def made(name: str | None) -> Start:
-        settings = Settings(
-            data=DataSection(root=tiny_dataset),
-            model=ModelSection(arch="test_resnet", pretrained=False),
-            train=TrainSection(out=tmp_path / "runs", name=name),
-            compute=ComputeSection(device="cpu", threads=1, workers=0),
-        )
-        return fresh_start(Resolved(settings, {}), silent, ("clf", "train"), remember=False)
-
-    return made
+    return lambda name: tiny_start(tiny_dataset, tmp_path / "runs", name)
 
 
 def test_runs_that_begin_at_the_same_moment_have_folders_of_their_own(start: Callable[[str | None], Start]) -> None:

@@ -7,27 +7,18 @@ import pytest
 
 from clf_cli.data.workers import AHEAD
 from clf_cli.errors import RunError
-from clf_cli.settings.load import Resolved
-from clf_cli.settings.root import Settings
-from clf_cli.settings.sections import ComputeSection, DataSection, ModelSection, OptimSection, TrainSection
 from clf_cli.training.shared_memory import batch_bytes, with_shared_memory
-from clf_cli.training.start import Start, fresh_start
+from clf_cli.training.start import Start
 from clf_cli.values.predictions import EVAL_BATCH
-from clf_cli.values.progress import silent
+from tests.starts import tiny_start
 
 
 @pytest.fixture
 def start(tiny_dataset: Path, tmp_path: Path) -> Start:
     """With 4 workers that `auto` became."""
-    settings = Settings(
-        data=DataSection(root=tiny_dataset),
-        model=ModelSection(arch="test_resnet", pretrained=False, image_size=32),
-        optim=OptimSection(epochs=2, batch_size=8),
-        train=TrainSection(out=tmp_path / "runs"),
-        compute=ComputeSection(device="cpu", threads=1),
-    )
-    start = fresh_start(Resolved(settings, {}), silent, ("clf", "train"), remember=False)
-    return with_workers(start, 4)
+    start = tiny_start(tiny_dataset, tmp_path / "runs")
+    compute = start.settings.compute.model_copy(update={"workers": "auto"})
+    return with_workers(replace(start, settings=start.settings.model_copy(update={"compute": compute})), 4)
 
 
 def with_workers(start: Start, workers: int) -> Start:

@@ -10,26 +10,15 @@ from torch import nn
 
 from clf_cli.errors import RunError
 from clf_cli.models.build import build_network
-from clf_cli.settings.load import Resolved
-from clf_cli.settings.root import Settings
-from clf_cli.settings.sections import ComputeSection, DataSection, ModelSection, OptimSection, TrainSection
 from clf_cli.training.space import free_mb, require_space, sizes_mb, space_needed
-from clf_cli.training.start import Start, fresh_start
-from clf_cli.values.progress import silent
+from clf_cli.training.start import Start
 from clf_cli.values.run_dir import RunDir
+from tests.starts import tiny_start
 
 
 @pytest.fixture
 def start(tiny_dataset: Path, tmp_path: Path) -> Start:
-    """Of a run like `tiny_run`."""
-    settings = Settings(
-        data=DataSection(root=tiny_dataset),
-        model=ModelSection(arch="test_resnet", pretrained=False, image_size=32),
-        optim=OptimSection(epochs=2, batch_size=8),
-        train=TrainSection(out=tmp_path / "runs"),
-        compute=ComputeSection(device="cpu", threads=1, workers=0),
-    )
-    return fresh_start(Resolved(settings, {}), silent, ("clf", "train"), remember=False)
+    return tiny_start(tiny_dataset, tmp_path / "runs")
 
 
 @pytest.fixture
