@@ -19,9 +19,10 @@ from typing import Any
 import PIL
 from PIL import Image
 
-from clf_cli.data.augment import PRESETS, augment_image, resolve_augment
+from clf_cli.data.augment import augment_image
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.images import open_image
+from clf_cli.data.knobs import PRESETS, resolve_augment
 from clf_cli.data.loaders import Loading, train_loader
 from clf_cli.data.samplers import image_generator
 from clf_cli.settings.sections import AugmentSection, DataSection

@@ -5,96 +5,20 @@ Each image consumes the same numbers whatever is on, so that switching one knob 
 
 import io
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from clf_cli.data.randaugment import Choice, choose, geometry, recolor
+from clf_cli.data.knobs import Augment
+from clf_cli.data.randaugment import GEOMETRIC, Choice, choose, recolor
 from clf_cli.data.warp import Crop, Matrix, affine, render, shift, tilt, view_of
-from clf_cli.settings.sections import AugmentSection
-from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess, resize
 
 Pixels = npt.NDArray[np.uint8]
-NUMBER_CROP = 0.85  # smallest crop where labels are numbers: half of "23" is another class
 _LONGEST_CROP = 4 / 3  # widest and tallest shape of a crop, relative to the view
 _LUMA = (0.299, 0.587, 0.114)
 _LEAST_SIDE = 16  # down-scaling stops here: below it people cannot read a number either
-
-
-@dataclass(frozen=True)
-class Augment:
-    """Every knob of AugmentSection made concrete; `crop_scale` 1 and all else 0 or False is no augmentation.
-
-    `erase_area` is the largest share of the picture that erasing hides. `notes` are lines to say at start.
-    """
-
-    preset: str
-    flip: bool = False
-    crop_scale: float = 1.0
-    rotate: float = 0.0
-    translate: float = 0.0
-    zoom: float = 0.0
-    shear: float = 0.0
-    perspective: float = 0.0
-    color: float = 0.0
-    blur: float = 0.0
-    jpeg: float = 0.0
-    noise: float = 0.0
-    downscale: float = 0.0
-    erase: float = 0.0
-    randaugment: int = 0
-    erase_area: float = 0.2
-    notes: tuple[str, ...] = ()
-
-    @property
-    def warps(self) -> bool:
-        """Whether the knobs turn, move or bend every image, beyond crops and flips."""
-        return any((self.rotate, self.translate, self.zoom, self.shear, self.perspective))
-
-
-PRESETS: dict[str, Augment] = {
-    "none": Augment("none"),
-    "basic": Augment("basic", flip=True, crop_scale=0.65, color=0.2),
-    "strong": Augment("strong", flip=True, crop_scale=0.35, color=0.3, erase=0.25, randaugment=9),
-    # Harder ones (rotation 15, half more blur and perspective, erase 0.25) were tried on basketball-jersey, one seed
-    # against another: lower on val, no better on the test (docs/results.md).
-    "ocr": Augment(
-        "ocr",
-        rotate=10.0,
-        translate=0.08,
-        zoom=0.15,
-        shear=8.0,
-        perspective=0.25,
-        color=0.4,
-        blur=0.2,
-        jpeg=0.2,
-        noise=0.15,
-        downscale=0.2,
-        erase=0.1,
-        erase_area=0.08,
-    ),
-}
-
-
-def resolve_augment(section: AugmentSection, labels: Labels) -> Augment:
-    """The section's preset with its knobs on top; `labels` are those of the train split.
-
-    Where every label reads as a number or a single character, presets neither flip nor crop hard, unless the knob says
-    so; `notes` then tell.
-    """
-    preset = PRESETS[section.preset]
-    given = section.model_dump(exclude={"preset", "mixup", "cutmix"}, exclude_none=True)
-    if are_numbers(labels):
-        preset = _for_numbers(preset, flip_given="flip" in given, crop_given="crop_scale" in given)
-    return replace(preset, **given)
-
-
-def are_numbers(labels: Labels) -> bool:
-    """Whether every label is empty, made of digits, or a single character: their mirror image is another class."""
-    return all(len(name) <= 1 or name.isdecimal() for name in labels)
 
 
 def augment_image(image: Image.Image, preprocess: Preprocess, augment: Augment, rng: np.random.Generator) -> Pixels:
@@ -120,18 +44,6 @@ def augment_image(image: Image.Image, preprocess: Preprocess, augment: Augment, 
     if draws[34] < augment.erase:
         pixels = _erase(pixels, augment.erase_area, draws[35:39], rng)
     return pixels
-
-
-def _for_numbers(preset: Augment, flip_given: bool, crop_given: bool) -> Augment:
-    notes: list[str] = []
-    if preset.flip and not flip_given:
-        preset = replace(preset, flip=False)
-        notes.append("No flips: every label is empty, a number or a single character (--flip turns them on).")
-    if preset.crop_scale < NUMBER_CROP and not crop_given:
-        preset = replace(preset, crop_scale=NUMBER_CROP)
-        share = f"{NUMBER_CROP:.0%}"
-        notes.append(f"Crops keep at least {share} of a picture, so that numbers stay whole (--crop-scale decides).")
-    return replace(preset, notes=tuple(notes))
 
 
 def _degrade(
@@ -160,7 +72,7 @@ def _place(
     """Crop, warp and flip: the picture at the network's input size."""
     crop = _crop(augment.crop_scale, draws[:4]) if augment.crop_scale < 1 else None
     warps = augment.warps or any(choice.moves for choice in choices)
-    matrix = geometry(choices, _matrix(augment, draws[4:13])) if warps else None
+    matrix = _geometry(choices, _matrix(augment, draws[4:13])) if warps else None
     if crop is None and matrix is None:
         picture = Image.fromarray(resize(image, preprocess))
     else:
@@ -233,3 +145,10 @@ def _erase(pixels: Pixels, largest: float, draws: list[float], rng: np.random.Ge
 def _signed(draw: float) -> float:
     """0..1 to -1..1."""
     return 2 * draw - 1
+
+
+def _geometry(choices: list[Choice], matrix: Matrix) -> Matrix:
+    for choice in choices:
+        if choice.moves:
+            matrix = np.asarray(GEOMETRIC[choice.name](np.float64(choice.strength)) @ matrix)
+    return matrix

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, default_collate
 from torch.utils.data import Dataset as TorchDataset
 
-from clf_cli.data.augment import Augment, augment_image
+from clf_cli.data.augment import augment_image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.data.knobs import Augment
 from clf_cli.data.samplers import (
     IntArray,
     epoch_length,

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from clf_cli.data.warp import Matrix, affine, shift
+from clf_cli.data.draws import FloatArray
+from clf_cli.data.matrices import Matrices, affine, shift
 
 OPERATIONS = 2
 MAGNITUDES = 30
 
 # Each takes a signed strength from -1 to 1; 1 is magnitude 30.
-GEOMETRIC: dict[str, Callable[[float], Matrix]] = {
+GEOMETRIC: dict[str, Callable[[FloatArray], Matrices]] = {
     "rotate": lambda strength: affine(rotate=30 * strength),
-    "shear-x": lambda strength: affine(shear=(0.3 * strength, 0.0)),
-    "shear-y": lambda strength: affine(shear=(0.0, 0.3 * strength)),
-    "shift-x": lambda strength: shift(0.9 * strength, 0.0),
-    "shift-y": lambda strength: shift(0.0, 0.9 * strength),
+    "shear-x": lambda strength: affine(shear_x=0.3 * strength),
+    "shear-y": lambda strength: affine(shear_y=0.3 * strength),
+    "shift-x": lambda strength: shift(0.9 * strength, 0.0 * strength),
+    "shift-y": lambda strength: shift(0.0 * strength, 0.9 * strength),
 }
 COLOURS: dict[str, Callable[[Image.Image, float], Image.Image]] = {
     "identity": lambda image, strength: image,
@@ -61,12 +62,16 @@ def choose(magnitude: int, draws: list[float]) -> list[Choice]:
     ]
 
 
-def geometry(choices: list[Choice], matrix: Matrix) -> Matrix:
-    """`matrix` with the geometric choices in front."""
-    for choice in choices:
-        if choice.moves:
-            matrix = np.asarray(GEOMETRIC[choice.name](choice.strength) @ matrix)
-    return matrix
+def geometric(draws: FloatArray, magnitude: int, matrices: Matrices) -> Matrices:
+    """(B, 3, 3) `matrices` with the geometric choices of `draws` (B, 8) in front, in their order."""
+    moved = matrices.copy()
+    for at in range(OPERATIONS):
+        chosen = (draws[:, 2 * at] * len(NAMES)).astype(np.int64)
+        strengths = np.where(draws[:, 2 * at + 1] < 0.5, magnitude, -magnitude) / MAGNITUDES
+        for number, operation in enumerate(GEOMETRIC.values()):  # the first of NAMES
+            of = chosen == number
+            moved[of] = operation(strengths[of]) @ moved[of]
+    return moved
 
 
 def recolor(image: Image.Image, choices: list[Choice]) -> Image.Image:

@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from clf_cli.data.augment import Augment, augment_image, resolve_augment
+from clf_cli.data.augment import augment_image
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.knobs import Augment, resolve_augment
 from clf_cli.data.samplers import image_generator, targets_of
 from clf_cli.engine.samples import choose_samples
 from clf_cli.engine.thumbnails import Pixels, readable_image

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from clf_cli.data.augment import resolve_augment
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import ImageLoader, Loading, train_loader
 from clf_cli.engine.metrics import MetricsResult
 from clf_cli.errors import DataError, ModelError, UsageError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clf_cli.data.augment import resolve_augment
 from clf_cli.data.dataset import Dataset
+from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import (
     ImageLoader,
     Loading,

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clf_cli.data.augment import NUMBER_CROP, PRESETS, Augment, are_numbers, augment_image, resolve_augment
+from clf_cli.data.augment import augment_image
+from clf_cli.data.knobs import NUMBER_CROP, PRESETS, Augment, are_numbers, resolve_augment
 from clf_cli.data.samplers import image_generator
 from clf_cli.settings.sections import AugmentSection
 from clf_cli.values.labels import Labels

@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from clf_cli.data.augment import Augment, augment_image
+from clf_cli.data.augment import augment_image
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.images import open_image
+from clf_cli.data.knobs import Augment
 from clf_cli.data.loaders import Draw, EpochSampler, EvalImages, Loading, TrainImages, eval_loader, train_loader
 from clf_cli.data.samplers import image_generator
 from clf_cli.errors import DataError

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from clf_cli.data.augment import resolve_augment
 from clf_cli.data.dataset import Dataset, load_dataset
+from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import Loading, train_loader
 from clf_cli.engine.augmented import augmented, augmented_pixels
 from clf_cli.engine.thumbnails import thumbnails

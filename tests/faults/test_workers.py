@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from clf_cli.data.augment import resolve_augment
 from clf_cli.data.dataset import load_dataset
+from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import Loading, ResumableLoader, train_loader
 from clf_cli.data.workers import WorkerError
 from clf_cli.models.compute import available_cores

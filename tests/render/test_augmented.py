@@ -3,7 +3,7 @@ import io
 import numpy as np
 from rich.console import Console
 
-from clf_cli.data.augment import PRESETS, Augment
+from clf_cli.data.knobs import PRESETS, Augment
 from clf_cli.engine.augmented import AugmentedImage, AugmentedResult
 from clf_cli.render.augmented import figure, summary, table
 from clf_cli.render.figures import save_figure
