@@ -183,15 +183,20 @@ def require_monitor(dataset: Dataset, settings: Settings) -> None:
 
 def size_hint(dataset: Dataset, preprocess: Preprocess) -> tuple[str, ...]:
     """A hint when the median train image is well under half of the network's input."""
-    sides = sorted(max(file.width, file.height) for s in dataset.split("train") if (file := dataset.files[s.path]))
-    median = sides[len(sides) // 2]
-    smaller = max(32, (median * 2 + 31) // 32 * 32)
+    median, smaller = smaller_size(dataset)
     if smaller >= max(preprocess.height, preprocess.width):
         return ()
     return (
         f"The median image is {median} px on its long side and the input {preprocess.width} px: "
         f"--image-size {smaller} would train faster.",
     )
+
+
+def smaller_size(dataset: Dataset) -> tuple[int, int]:
+    """The median of the train images' long sides, and the least input that still holds twice as much."""
+    sides = sorted(max(file.width, file.height) for s in dataset.split("train") if (file := dataset.files[s.path]))
+    median = sides[len(sides) // 2]
+    return median, max(32, (median * 2 + 31) // 32 * 32)
 
 
 def _absolute(path: Path | None) -> Path | None:
