@@ -15,6 +15,7 @@ from typing import Any
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 GRACE = 25.0  # seconds that the work has to end: Kubernetes and Slurm kill after 30
 REPEAT = 0.5  # seconds: timeout(1) sends its signal twice, and kernel and shell both tell that a terminal is gone
+_AGAIN = 0.01  # seconds
 _LAST_WORDS = 2.0  # seconds that they may take
 _SHOW_CURSOR = b"\x1b[?25h"  # which a live bar hides
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -44,9 +45,12 @@ class _State:
     deadline: float | None = None
     takes_time: bool = False  # what is written now ends the work well
     deferred: int = 0  # how many parts of the program want no Stop now
+    lost: bool = False  # Stop was raised where Python only reports exceptions: it is raised once more
+    resent: int = 0  # signals from this process itself, which are no second ones
     announce: Callable[[], object] | None = None
     last_words: Callable[[], str] | None = None
     terminals: tuple[int, ...] = ()
+    reports: Callable[["sys.UnraisableHookArgs"], object] = sys.__unraisablehook__
     before: dict[int, Handler] = field(default_factory=dict)  # what handled the signals that are handled here now
 
 
@@ -136,6 +140,7 @@ def _start() -> None:
     for number in NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             _state.before[number] = signal.signal(number, _handle)
+    _state.reports, sys.unraisablehook = sys.unraisablehook, _unraisable
     if sys.platform != "win32":  # a pipe cannot be waited for there
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -152,6 +157,7 @@ def _end() -> None:
     for number, handler in _state.before.items():
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
     _state.before = {}
+    sys.unraisablehook = _state.reports
 
 
 _pipe: list[int] = []  # where Python's C handler writes the numbers, also while the main thread is in native code
@@ -163,8 +169,28 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _let_go_of_terminals(number)
         if not _state.deferred:
             raise Stop(number)
+    elif _state.lost:
+        _state.lost = False
+        if not _state.deferred:
+            raise Stop(number)
     elif sys.platform == "win32":
         _leave("Stopped at once.")
+
+
+def _unraisable(report: "sys.UnraisableHookArgs") -> None:
+    """A Stop in a finaliser, or in what the garbage collector calls, ends there: the work would go on."""
+    if not isinstance(report.exc_value, Stop):
+        return _state.reports(report)
+    _state.lost = True
+    number = report.exc_value.number
+    threading.Thread(target=_send_again, args=(number,), daemon=True).start()
+    return None
+
+
+def _send_again(number: int) -> None:
+    time.sleep(_AGAIN)  # outside of what reported it
+    _state.resent += 1
+    os.kill(os.getpid(), number)
 
 
 def _watch(reader: int) -> None:
@@ -178,7 +204,9 @@ def _watch(reader: int) -> None:
                 os.close(reader)
                 return
             for number in numbers:
-                if number in _state.before:
+                if _state.resent:
+                    _state.resent -= 1
+                elif number in _state.before:
                     _arrived(number)
         elif not _state.takes_time:
             _leave(f"It did not stop within {GRACE:g} s, and was ended.")

@@ -62,6 +62,34 @@ def test_libraries_that_catch_every_exception_do_not_catch_it():
     assert run(program + ENDS)[0] == 143
 
 
+def test_a_finaliser_does_not_lose_it():
+    """Python only reports what is raised in one, and goes on with the work."""
+    program = """
+class Last:
+    def __del__(self):
+        tell(signal.SIGTERM)
+        time.sleep(30)
+def work():
+    Last()
+    time.sleep(30)
+    print("went on")
+"""
+    assert run(program + ENDS) == (143, "SIGTERM\n", "")
+
+
+def test_other_errors_in_a_finaliser_are_still_reported():
+    program = """
+class Last:
+    def __del__(self):
+        raise ValueError("reported")
+def work():
+    Last()
+"""
+    code, _, complaints = run(program + ENDS)
+    assert code == 0
+    assert "ValueError: reported" in complaints
+
+
 def test_a_second_signal_ends_the_process_at_once():
     program = """
 def work():

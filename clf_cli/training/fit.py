@@ -94,10 +94,14 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
         *([TrackingCallback(scores, trackers, start.run)] if trackers.ids else []),
         *early_stopping(start),
         *([ProgressCallback(watcher, scores, timing, settings.optim.epochs)] if settings.callbacks.progress else []),
-        StopCallback(start.run, settings.optim.accumulate, watcher.say, saves=settings.callbacks.checkpoints),
     ]
+    kept = None
     if settings.callbacks.checkpoints:
-        callbacks.append(keeper(start, scores, [c for c in callbacks if isinstance(c, Ema)]))
+        kept = keeper(start, scores, [c for c in callbacks if isinstance(c, Ema)])
+    callbacks += [
+        StopCallback(start.run, settings.optim.accumulate, watcher.say, keeper=kept),
+        *([kept] if kept else []),
+    ]
     trainer = build_trainer(start, callbacks)
     run_trainer(trainer, start, network, feed)
     stopped_early = trainer.current_epoch < settings.optim.epochs

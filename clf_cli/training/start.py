@@ -140,7 +140,7 @@ def never_began(run: RunDir) -> bool:
     if run.root.is_symlink() or not run.root.is_dir() or is_locked(run.lock) is True:
         return False
     names = {path.name for path in run.root.iterdir() if not is_temporary(path)}
-    ours = {run.lock.name, run.settings.name, run.splits.name, run.checkpoints.name}
+    ours = {run.lock.name, run.log.name, run.settings.name, run.splits.name, run.checkpoints.name}
     kept = run.checkpoints.is_dir() and any(not is_temporary(path) for path in run.checkpoints.iterdir())
     return not kept and run.lock.is_file() and names <= ours
 

@@ -65,6 +65,7 @@ def test_the_first_command_can_be_typed_again_after_a_kill_before_the_record(
     dead.run_json.unlink()
     dead.lock.touch()
     dead.checkpoints.mkdir()
+    (dead.root / "log.txt").touch()
     (dead.root / ".run.json.x.clf-tmp").touch()
     assert clf(*train_arguments(small, dead.root.parent, "run", *MORE)).code == 0
     assert not list(differences(end_state(whole), end_state(dead)))

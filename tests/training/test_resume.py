@@ -115,6 +115,18 @@ def test_stopped_by_a_signal_it_saves_first_and_goes_on_exactly(
     assert not list(differences(end_state(whole_run), end_state(run)))
 
 
+def test_a_signal_at_a_step_that_is_kept_keeps_it(
+    clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path
+) -> None:
+    """A run that was stopped there goes on after that step, and would never write its checkpoint."""
+    ninth = whole_run.step_checkpoint(9).name  # of the steps that follow, the signal comes in the first
+    run, code, said = run_until(ninth, tiny_dataset, tmp_path, signal.SIGTERM, "--checkpoint-every-steps", "1")
+    assert code == 143, said
+    kept = sorted(path.name for path in run.checkpoints.glob("step-*.ckpt"))
+    step = torch.load(run.last, weights_only=True)["global_step"]
+    assert kept == [run.step_checkpoint(number).name for number in range(1, step + 1)]
+
+
 def test_workers_change_nothing(clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path) -> None:
     done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *MORE, "--workers", "1", "--epochs", "4"))
     assert done.code == 0, done.stderr

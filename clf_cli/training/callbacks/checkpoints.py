@@ -45,17 +45,20 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        stepped = (batch_idx + 1) % self._accumulate == 0
-        if self._every and stepped and not trainer.is_last_batch and trainer.global_step % self._every == 0:
-            trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
+        if (batch_idx + 1) % self._accumulate == 0 and not trainer.is_last_batch:
+            self.keep_step(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         scored = self._scores.latest
         if scored is not None and scored.predictions is not None:
             self._keep_scored(trainer, pl_module, scored.row, scored.is_best)
-        if self._every and trainer.global_step % self._every == 0:  # of the epoch's last batch, after its validation
-            trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
+        self.keep_step(trainer)  # of the epoch's last batch, after its validation
         trainer.save_checkpoint(self._run.last, weights_only=False)
+
+    def keep_step(self, trainer: L.Trainer) -> None:
+        """Writes the checkpoint of this optimiser step, where one is asked for."""
+        if self._every and trainer.global_step % self._every == 0:
+            trainer.save_checkpoint(self._run.step_checkpoint(trainer.global_step), weights_only=False)
 
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         rows = self._scores.rows

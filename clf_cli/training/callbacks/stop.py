@@ -6,6 +6,7 @@ from typing import Any
 import lightning.pytorch as L
 
 from clf_cli import signals
+from clf_cli.training.callbacks.checkpoints import Checkpoints
 from clf_cli.training.stopped import stopped_run
 from clf_cli.values.run_dir import RunDir
 
@@ -21,11 +22,11 @@ class StopCallback(L.Callback):
     nothing.
     """
 
-    def __init__(self, run: RunDir, accumulate: int, say: Callable[[str], None], *, saves: bool) -> None:
+    def __init__(self, run: RunDir, accumulate: int, say: Callable[[str], None], *, keeper: Checkpoints | None) -> None:
         self._run = run
         self._accumulate = accumulate
         self._say = say
-        self._saves = saves
+        self._keeper = keeper
         self._holds = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -37,6 +38,8 @@ class StopCallback(L.Callback):
     ) -> None:
         whole_step = (batch_idx + 1) % self._accumulate == 0
         if whole_step and not trainer.is_last_batch:
+            if self._keeper is not None and signals.received() is not None:
+                self._keeper.keep_step(trainer)  # its own turn is after this callback's
             self._stop(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -73,7 +76,7 @@ class StopCallback(L.Callback):
     def _stop(self, trainer: L.Trainer) -> None:
         if signals.received() is None:
             return
-        if self._saves:
+        if self._keeper is not None:
             signals.take_time()
             trainer.save_checkpoint(self._run.last, weights_only=False)
         self._raise()
@@ -81,10 +84,10 @@ class StopCallback(L.Callback):
     def _raise(self) -> None:
         number = signals.received()
         if number is not None:
-            raise stopped_run(self._run, number, saves=self._saves)
+            raise stopped_run(self._run, number, saves=self._keeper is not None)
 
     def _announce(self) -> None:
-        kept = "with a checkpoint" if self._saves else "without a checkpoint (--no-checkpoints)"
+        kept = "with a checkpoint" if self._keeper is not None else "without a checkpoint (--no-checkpoints)"
         self._say(f"Stopping after this step, {kept}. Ctrl-C or SIGTERM again stops at once.")
 
     def _release(self) -> None:
