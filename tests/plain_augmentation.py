@@ -1,4 +1,4 @@
-"""The same augmentation one image at a time, in Pillow, from the source itself: what the batch path is compared with."""
+"""The same augmentation one image at a time, in Pillow, from the source: what the batch path is compared with."""
 
 import io
 import math

@@ -43,6 +43,7 @@ DOORS = {
     "onnxsim": ("models/onnx.py", "engine/onnx_"),
     "onnxscript": ("models/onnx.py", "engine/onnx_"),
     "pydantic_settings": ("settings/load.py",),
+    "cv2": ("data/warp.py",),
 }
 HEAVY = {"torch", "torchvision", "timm", "lightning", "matplotlib", "onnx", "onnxruntime", "onnxsim", "onnxscript"}
 ABOUT_TORCH = {

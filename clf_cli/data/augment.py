@@ -1,154 +1,122 @@
-"""Training augmentation: one image in, the network's input pixels out, every random number from the given generator.
+"""Training augmentation of a whole batch: canvases in, the network's input pixels out, a function of the draws' keys.
 
 Each image consumes the same numbers whatever is on, so that switching one knob leaves the others' choices as they were.
 """
 
-import io
-import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image
 
+from clf_cli.data.canvas import canvas_of
+from clf_cli.data.draws import (
+    BLUR,
+    DEGRADE,
+    ERASE,
+    NOISE,
+    RANDAUGMENT,
+    FloatArray,
+    draw_generator,
+    draw_numbers,
+)
+from clf_cli.data.effects import add_noise, blur, downscaled, erase, jpeg, saved_at_source
 from clf_cli.data.knobs import Augment
-from clf_cli.data.randaugment import GEOMETRIC, Choice, choose, recolor
-from clf_cli.data.warp import Crop, Matrix, affine, render, shift, tilt, view_of
-from clf_cli.values.preprocess import Preprocess, resize
+from clf_cli.data.placement import LUMA, colors, placements
+from clf_cli.data.randaugment import choose, recolor
+from clf_cli.data.warp import Pixels, draw_all, opencv
+from clf_cli.values.preprocess import Preprocess
 
-Pixels = npt.NDArray[np.uint8]
-_LONGEST_CROP = 4 / 3  # widest and tallest shape of a crop, relative to the view
-_LUMA = (0.299, 0.587, 0.114)
-_LEAST_SIDE = 16  # down-scaling stops here: below it people cannot read a number either
+_MEAN_GRID = 32  # rows and columns of a picture that its mean brightness is taken from
 
 
-def augment_image(image: Image.Image, preprocess: Preprocess, augment: Augment, rng: np.random.Generator) -> Pixels:
-    """(H, W, 3) uint8 of an RGB image at the network's input size; a pure function of its arguments and `rng`'s state.
+class Keys(NamedTuple):
+    """What the random numbers of a batch are of: a seed, an epoch (from 0) and places (B,) in its order."""
+
+    seed: int
+    epoch: int
+    positions: Sequence[int]
+
+
+def augment_batch(
+    canvases: Sequence[Pixels], sizes: npt.ArrayLike, keys: Keys, preprocess: Preprocess, augment: Augment, out: Pixels
+) -> None:
+    """Fills `out` (B, H, W, 3) uint8 from `canvases`, of sources of `sizes` (B, 2: width, height)."""
+    draws = draw_numbers(*keys)
+    sources = np.asarray(sizes)
+    later: list[int | None] = [None] * len(draws)
+    if augment.downscale or augment.jpeg:
+        worse = [_degraded(*row, preprocess, augment) for row in zip(canvases, sources.tolist(), draws, strict=True)]
+        canvases, later = [canvas for canvas, _ in worse], [quality for _, quality in worse]
+    draw_all(canvases, placements(draws, sources, augment, preprocess), preprocess, out)
+    if augment.color:
+        _recolor_all(out, draws, augment)
+    if augment.randaugment or augment.blur or augment.jpeg or augment.noise or augment.erase:
+        for picture, row, position, quality in zip(out, draws, keys.positions, later, strict=True):
+            _finish(picture, row.tolist(), quality, augment, (keys.seed, keys.epoch, int(position)))
+
+
+def augment_image(image: Image.Image, preprocess: Preprocess, augment: Augment, keys: Keys) -> Pixels:
+    """(B, H, W, 3) uint8: an RGB image as it is drawn with each of the keys; a pure function of its arguments.
 
     Without any augmentation it is exactly `values.preprocess.resize`.
     """
-    draws: list[float] = rng.random(40).tolist()
-    choices = choose(augment.randaugment, draws[:8])
-    image, quality = _degrade(image, preprocess, augment, draws[8:12])
-    picture = _place(image, preprocess, augment, choices, draws[12:26])
-    if augment.color:
-        picture = _jitter(picture, augment.color, draws[26:29])
-    picture = recolor(picture, choices)
-    if draws[29] < augment.blur:
-        side = max(preprocess.width, preprocess.height)
-        picture = picture.filter(ImageFilter.GaussianBlur((0.02 * side * draws[30], 0.02 * side * draws[31])))
-    if quality is not None:
-        picture = _jpeg(picture, quality)
-    pixels = np.asarray(picture)
-    if draws[32] < augment.noise:
-        pixels = _noise(pixels, 3.0 + 12.0 * draws[33], rng)
-    if draws[34] < augment.erase:
-        pixels = _erase(pixels, augment.erase_area, draws[35:39], rng)
-    return pixels
+    count = len(keys.positions)
+    out = np.empty((count, preprocess.height, preprocess.width, 3), np.uint8)
+    canvas = canvas_of(image, preprocess, augment)
+    augment_batch([canvas] * count, [image.size] * count, keys, preprocess, augment, out)
+    return out
 
 
-def _degrade(
-    image: Image.Image, preprocess: Preprocess, augment: Augment, draws: list[float]
-) -> tuple[Image.Image, int | None]:
-    """Loses detail at the source's own resolution, where cameras lose it; returns a JPEG quality still to be applied.
+def _degraded(
+    canvas: Pixels, size: list[int], row: FloatArray, preprocess: Preprocess, augment: Augment
+) -> tuple[Pixels, int | None]:
+    """A worse source: fewer pixels, JPEG artefacts. A JPEG quality comes back when it is for the finished picture.
 
-    A source with more pixels than the input gets its JPEG artefacts at input size, as they would vanish otherwise.
+    JPEG is applied where there are fewer pixels, in the source or in the network's input.
     """
+    draws = row[DEGRADE].tolist()
+    source = (size[0], size[1])
     if draws[0] < augment.downscale:
-        detail = min(1.0, preprocess.width / image.width, preprocess.height / image.height) * (0.5 + 0.4 * draws[1])
-        detail = min(1.0, max(detail, _LEAST_SIDE / min(image.size)))
-        size = (max(1, round(image.width * detail)), max(1, round(image.height * detail)))
-        image = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        canvas = downscaled(canvas, source, preprocess, draws[1])
     if draws[2] >= augment.jpeg:
-        return image, None
+        return canvas, None
     quality = 25 + int(50 * draws[3])
-    if image.width * image.height > preprocess.width * preprocess.height:
-        return image, quality
-    return _jpeg(image, quality), None
+    if source[0] * source[1] > preprocess.width * preprocess.height:
+        return canvas, quality
+    return saved_at_source(canvas, source, quality), None
 
 
-def _place(
-    image: Image.Image, preprocess: Preprocess, augment: Augment, choices: list[Choice], draws: list[float]
-) -> Image.Image:
-    """Crop, warp and flip: the picture at the network's input size."""
-    crop = _crop(augment.crop_scale, draws[:4]) if augment.crop_scale < 1 else None
-    warps = augment.warps or any(choice.moves for choice in choices)
-    matrix = _geometry(choices, _matrix(augment, draws[4:13])) if warps else None
-    if crop is None and matrix is None:
-        picture = Image.fromarray(resize(image, preprocess))
-    else:
-        picture = render(image, preprocess, view_of(image.size, preprocess, crop), matrix)
-    if augment.flip and draws[13] < 0.5:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return picture
+def _recolor_all(out: Pixels, draws: FloatArray, augment: Augment) -> None:
+    """The mean brightness of each picture, for its contrast, is that of a grid of at least 32 x 32 of its pixels."""
+    rows, columns = (max(1, side // _MEAN_GRID) for side in out.shape[1:3])
+    means = out[:, rows // 2 :: rows, columns // 2 :: columns].mean(axis=(1, 2)) @ np.array(LUMA)
+    transform = opencv().transform
+    for picture, matrix in zip(out, colors(draws, means, augment).astype(np.float32), strict=True):
+        transform(picture, matrix, dst=picture)
 
 
-def _crop(scale: float, draws: list[float]) -> Crop:
-    """Keeps scale..1 of the area, and at least `scale` of each side."""
-    area = scale + (1 - scale) * draws[0]
-    longest = min(math.log(_LONGEST_CROP), -math.log(area))
-    shape = math.exp(longest * _signed(draws[1]))
-    return Crop(min(1.0, math.sqrt(area * shape)), min(1.0, math.sqrt(area / shape)), draws[2], draws[3])
-
-
-def _matrix(augment: Augment, draws: list[float]) -> Matrix:
-    """Output to view: zoom, shear and rotation about the centre, then a shift, then on half of the images a tilt."""
-    slope = math.tan(math.radians(augment.shear * _signed(draws[1])))
-    linear = affine(augment.rotate * _signed(draws[0]), (slope, 0.0), 1 + augment.zoom * _signed(draws[2]))
-    moved = linear @ shift(2 * augment.translate * _signed(draws[3]), 2 * augment.translate * _signed(draws[4]))
-    if draws[5] >= 0.5:
-        return np.asarray(moved)
-    half = augment.perspective / 2
-    return np.asarray(moved @ tilt(half * _signed(draws[6]), half * _signed(draws[7])))
-
-
-def _jitter(picture: Image.Image, strength: float, draws: list[float]) -> Image.Image:
-    """Brightness, contrast about the mean, and saturation, each by 1 ± strength, as one 3x4 matrix."""
-    brightness, contrast, saturation = (1 + strength * _signed(draw) for draw in draws)
-    middle = float(np.asarray(picture.reduce(picture.size))[0, 0] @ np.array(_LUMA))
-    offset = (1 - contrast) * brightness * middle
-    gain = contrast * brightness
-    rows: list[float] = []
-    for row in range(3):
-        grey = [gain * (1 - saturation) * weight for weight in _LUMA]
-        grey[row] += gain * saturation
-        rows += [*grey, offset]
-    return picture.convert("RGB", tuple(rows))
-
-
-def _jpeg(picture: Image.Image, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer, formats=("JPEG",)).convert("RGB")
-
-
-def _noise(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
-    noisy = rng.standard_normal(pixels.shape, dtype=np.float32)
-    noisy *= np.float32(sigma)
-    noisy += pixels
-    return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
-
-
-def _erase(pixels: Pixels, largest: float, draws: list[float], rng: np.random.Generator) -> Pixels:
-    """A rectangle of 2 % to `largest` of the picture, in one random colour."""
-    height, width = pixels.shape[:2]
-    area = 0.02 + (largest - 0.02) * draws[0]
-    shape = math.exp(math.log(3.0) * _signed(draws[1]))
-    tall, wide = min(1.0, math.sqrt(area / shape)), min(1.0, math.sqrt(area * shape))
-    top, left = round(height * (1 - tall) * draws[2]), round(width * (1 - wide) * draws[3])
-    erased = pixels.copy()
-    erased[top : top + max(1, round(height * tall)), left : left + max(1, round(width * wide))] = rng.integers(
-        0, 256, 3, dtype=np.uint8
-    )
-    return erased
-
-
-def _signed(draw: float) -> float:
-    """0..1 to -1..1."""
-    return 2 * draw - 1
-
-
-def _geometry(choices: list[Choice], matrix: Matrix) -> Matrix:
-    for choice in choices:
-        if choice.moves:
-            matrix = np.asarray(GEOMETRIC[choice.name](np.float64(choice.strength)) @ matrix)
-    return matrix
+def _finish(
+    picture: Pixels, draws: list[float], quality: int | None, augment: Augment, key: tuple[int, int, int]
+) -> None:
+    """What comes after placing and colours, in place."""
+    if augment.randaugment:
+        choices = choose(augment.randaugment, draws[RANDAUGMENT])
+        if any(not choice.moves for choice in choices):
+            picture[:] = np.asarray(recolor(Image.fromarray(picture), choices))
+    share, across, down = draws[BLUR]
+    if share < augment.blur:
+        side = 0.02 * max(picture.shape)
+        blur(picture, side * across, side * down)
+    if quality is not None:
+        picture[:] = jpeg(picture, quality)
+    noisy, holed = draws[NOISE][0] < augment.noise, draws[ERASE][0] < augment.erase
+    if not (noisy or holed):
+        return
+    rng = draw_generator(*key)
+    color = rng.integers(0, 256, 3, dtype=np.uint8)
+    if noisy:
+        add_noise(picture, 3.0 + 12.0 * draws[NOISE][1], rng)
+    if holed:
+        erase(picture, augment.erase_area, draws[ERASE][1:], color)

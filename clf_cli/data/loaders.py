@@ -1,42 +1,30 @@
 """Batches: decoded, augmented and in an order that worker count, interruption and resumption do not change."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from multiprocessing import get_start_method
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler, default_collate
+from torch.utils.data import DataLoader, Sampler, get_worker_info
 from torch.utils.data import Dataset as TorchDataset
 
-from clf_cli.data.augment import augment_image
+from clf_cli.data.augment import Keys, augment_batch
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import Augment
-from clf_cli.data.samplers import (
-    IntArray,
-    epoch_length,
-    epoch_order,
-    image_generator,
-    occurrences,
-    of_rank,
-    targets_of,
-)
+from clf_cli.data.samplers import IntArray, epoch_length, epoch_order, of_rank, targets_of
+from clf_cli.data.sources import Sources
+from clf_cli.data.store import Kept
 from clf_cli.data.workers import patient, start_worker
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import EVAL_BATCH
-from clf_cli.values.preprocess import Preprocess, normalize, resize
+from clf_cli.values.preprocess import Preprocess
 
 Item = tuple[Tensor, int, int]  # image (3, H, W), target, index of the sample in its split
 Batch = tuple[Tensor, Tensor, Tensor]  # images (B, 3, H, W); targets (B,) int64; indices (B,) int64
-Key = TypeVar("Key")
-
-_HELD_BYTES = 4  # per pixel of an RGB image that Pillow holds
 
 
 @dataclass(frozen=True)
@@ -46,97 +34,76 @@ class Loading:
     batch_size: int = EVAL_BATCH
     workers: int = 0  # processes that read; 0 reads in this one
     pin_memory: bool = False  # page-locked batches, for copies to a GPU
-    memory_budget: int = 1 << 30  # bytes of decoded images that each reading process may keep
+    cache: Kept = "ram"  # where decoded images are kept for later epochs
     timeout: float = 300  # seconds that the main process waits for a batch of a worker; 0 is for ever
     rank: int = 0
     world: int = 1
 
 
-class Draw(NamedTuple):
-    """One training image of one epoch: with the seed, the key of its random numbers."""
-
-    image: int  # index in the train split
-    epoch: int
-    occurrence: int = 0  # earlier draws of the same image in this epoch
-
-
 class TrainImages(TorchDataset[Item]):
-    """The train split, augmented: uint8 image, target and index for a Draw.
+    """The train split, augmented: batches of uint8 images, targets and indices for Draws of one epoch.
 
-    Decoded images are kept after the first read when those of the whole split fit into `budget` bytes.
+    Each source is read once, and its canvas (data/placement.py) kept.
     """
 
-    def __init__(self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, budget: int) -> None:
+    def __init__(self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, kept: Kept) -> None:
         samples = dataset.split("train")
-        self.root = dataset.root
         self.paths = tuple(sample.path for sample in samples)
         self.targets = targets_of(samples, dataset.labels)
         self.preprocess = preprocess
         self.augment = augment
         self.seed = seed
-        facts = [dataset.files[path] for path in set(self.paths)]
-        size = sum(fact.width * fact.height for fact in facts) * _HELD_BYTES
-        self.keeps = size <= budget
-        self.held = size if self.keeps else 0  # bytes, once every image was read
-        self.kept: dict[str, Image.Image] = {}
+        self.sources = Sources(dataset, self.paths, preprocess, augment, kept)
+        self.sizes = np.array([self.sources.size(path) for path in self.paths]).reshape(-1, 2)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, draw: Draw) -> Item:
-        rng = image_generator(self.seed, draw.epoch, draw.image, draw.occurrence)
-        pixels = augment_image(self._image(self.paths[draw.image]), self.preprocess, self.augment, rng)
-        image = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-        return image, int(self.targets[draw.image]), draw.image
+        images, targets, indices = _raised(self.__getitems__([draw]))
+        return images[0], int(targets[0]), int(indices[0])
 
-    def __getitems__(self, draws: Sequence[Draw]) -> list[Item] | DataError:
-        return _gather(self.__getitem__, draws)
-
-    def _image(self, path: str) -> Image.Image:
-        if path in self.kept:
-            return self.kept[path]
-        image = _read(self.root, path)
-        if self.keeps:
-            self.kept[path] = Image.new("RGB", image.size)  # without the file's metadata
-            self.kept[path].paste(image)
-        return image
+    def __getitems__(self, draws: Sequence[Draw]) -> Batch | DataError:
+        images, epochs, positions = zip(*draws, strict=True)
+        try:
+            canvases = [self.sources.canvas(self.paths[image]) for image in images]
+        except DataError as error:  # as a value: raised in a worker it would arrive as the text of a traceback
+            return error
+        indices = np.array(images, dtype=np.int64)
+        pixels = _empty(len(images), self.preprocess)
+        keys = Keys(self.seed, epochs[0], positions)
+        augment_batch(canvases, self.sizes[indices], keys, self.preprocess, self.augment, pixels.numpy())
+        return pixels.permute(0, 3, 1, 2), torch.from_numpy(self.targets[indices]), torch.from_numpy(indices)
 
 
 class EvalImages(TorchDataset[Item]):
-    """A split as every score sees it: float32 image of `preprocess_image`, target and index.
+    """A split as every score sees it: batches of float32 images of `preprocess_image`, targets and indices.
 
-    `labels` are the model's; the split's samples must be of its classes. Resized pixels are kept after the first read
-    when those of the whole split fit into `budget` bytes.
+    `labels` are the model's; the split's samples must be of its classes. Resized pixels are kept.
     """
 
-    def __init__(self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, budget: int) -> None:
+    def __init__(self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, kept: Kept) -> None:
         samples = dataset.split(split)
-        self.root = dataset.root
         self.paths = tuple(sample.path for sample in samples)
         self.targets = targets_of(samples, labels)
         self.preprocess = preprocess
-        size = len(set(self.paths)) * preprocess.height * preprocess.width * 3
-        self.keeps = size <= budget
-        self.held = size if self.keeps else 0  # bytes, once every image was read
-        self.kept: dict[str, npt.NDArray[np.uint8]] = {}
+        self.sources = Sources(dataset, self.paths, preprocess, None, kept)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Item:
-        image = torch.from_numpy(normalize(self._pixels(self.paths[index]), self.preprocess))
-        return image, int(self.targets[index]), index
+        images, targets, indices = _raised(self.__getitems__([index]))
+        return images[0], int(targets[0]), int(indices[0])
 
-    def __getitems__(self, indices: Sequence[int]) -> list[Item] | DataError:
-        return _gather(self.__getitem__, indices)
-
-    def _pixels(self, path: str) -> npt.NDArray[np.uint8]:
-        if path in self.kept:
-            return self.kept[path]
-        pixels = resize(_read(self.root, path), self.preprocess)
-        if self.keeps:
-            self.kept[path] = pixels
-        return pixels
+    def __getitems__(self, indices: Sequence[int]) -> Batch | DataError:
+        try:
+            pixels = np.stack([self.sources.canvas(self.paths[index]) for index in indices])
+        except DataError as error:
+            return error
+        rows = np.array(indices, dtype=np.int64)
+        images = _normalized(torch.from_numpy(pixels), self.preprocess)
+        return images.permute(0, 3, 1, 2), torch.from_numpy(self.targets[rows]), torch.from_numpy(rows)
 
 
 class EpochSampler(Sampler[Draw]):
@@ -165,10 +132,10 @@ class EpochSampler(Sampler[Draw]):
         return epoch_length(len(self.targets) // self.loading.world, self.loading.batch_size)
 
     def __iter__(self) -> Iterator[Draw]:
-        earlier = of_rank(occurrences(self._whole_order()), self.loading.rank, self.loading.world)
+        places = of_rank(np.arange(len(self.targets)), self.loading.rank, self.loading.world)
         start, self.skip = self.skip * self.loading.batch_size, 0
-        pairs = zip(self.order().tolist(), earlier.tolist(), strict=False)
-        draws = [Draw(index, self.epoch, occurrence) for index, occurrence in pairs]
+        pairs = zip(self.order().tolist(), places.tolist(), strict=False)
+        draws = [Draw(index, self.epoch, place) for index, place in pairs]
         return iter(draws[start:])
 
     def _whole_order(self) -> IntArray:
@@ -185,7 +152,9 @@ class ImageLoader(DataLoader[Item]):
         self, images: TrainImages | EvalImages, sampler: Sampler[Draw] | Sequence[int], loading: Loading
     ) -> None:
         self.paths = images.paths
-        self.held = images.held * max(1, loading.workers)  # bytes: each reading process keeps its own
+        self.store = images.sources.store
+        if loading.workers:
+            self.store.check_others()
         super().__init__(
             images,
             batch_size=loading.batch_size,
@@ -193,7 +162,7 @@ class ImageLoader(DataLoader[Item]):
             num_workers=loading.workers,
             persistent_workers=loading.workers > 0,
             pin_memory=loading.pin_memory,
-            collate_fn=_collate,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # the data sets hand over whole batches
             worker_init_fn=start_worker,
             timeout=loading.timeout if loading.workers else 0,
             generator=torch.Generator(),
@@ -202,9 +171,13 @@ class ImageLoader(DataLoader[Item]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing is read before the first batch
         read = super().__iter__
         for batch in patient(read, self, self._paths_of) if self.num_workers else read():
-            if isinstance(batch, DataError):
-                raise batch
-            yield batch
+            yield _raised(batch)
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory, once every image was read; processes that are no forks of this one have each their own."""
+        own = self.num_workers if get_start_method() != "fork" else 1
+        return self.store.held * max(1, own)
 
     def _paths_of(self, batch: int) -> list[str]:
         """Paths of the images of a batch of this iteration, counted from 0."""
@@ -255,37 +228,33 @@ def train_loader(
     dataset: Dataset, preprocess: Preprocess, augment: Augment, loading: Loading, seed: int, balanced: bool = False
 ) -> ResumableLoader:
     """Augmented uint8 batches of the train split; normalising them is the training step's work."""
-    images = TrainImages(dataset, preprocess, augment, seed, loading.memory_budget)
+    images = TrainImages(dataset, preprocess, augment, seed, loading.cache)
     return ResumableLoader(images, EpochSampler(images.targets, loading, seed, balanced), loading)
 
 
 def eval_loader(dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, loading: Loading) -> ImageLoader:
     """Normalised float32 batches of a split, in its order; of several processes each takes its share, unpadded."""
-    images = EvalImages(dataset, split, preprocess, labels, loading.memory_budget)
+    images = EvalImages(dataset, split, preprocess, labels, loading.cache)
     return ImageLoader(images, range(loading.rank, len(images), loading.world), loading)
 
 
-def _read(root: Path, path: str) -> Image.Image:
-    """Raises DataError: the scan has read every file, so one that fails now was changed since."""
-    try:
-        return open_image(root / path)
-    except UnreadableImageError as error:
-        raise DataError(
-            f"Cannot read {path} any more: {error}.",
-            f"It was readable when the work began: restore it in {root}, then continue with --resume or start again.",
-        ) from error
+def _empty(count: int, preprocess: Preprocess) -> Tensor:
+    """(count, H, W, 3) uint8; in a worker it lies where the main process sees it, and is not copied."""
+    images = torch.empty((count, preprocess.height, preprocess.width, 3), dtype=torch.uint8)
+    return images if get_worker_info() is None else images.share_memory_()  # type: ignore[no-untyped-call]  # of torch
 
 
-def _gather(read: Callable[[Key], Item], keys: Sequence[Key]) -> list[Item] | DataError:
-    """The error as a value: raised in a worker it would arrive as the text of a traceback, without its hint."""
-    try:
-        return [read(key) for key in keys]
-    except DataError as error:
-        return error
+def _normalized(pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """What `values.preprocess.normalize` computes, of (B, H, W, 3), in place of four arrays in one."""
+    mean, std = torch.tensor(preprocess.mean), torch.tensor(preprocess.std)
+    return pixels.float().div_(255.0).sub_(mean).div_(std)
 
 
-def _collate(items: list[Item] | DataError) -> Batch | DataError:
-    if isinstance(items, DataError):
-        return items
-    images, targets, indices = default_collate(items)
-    return images, targets, indices
+def _raised(batch: Batch | DataError) -> Batch:
+    if isinstance(batch, DataError):
+        raise batch
+    return batch
+
+
+def _as_it_is(batch: Batch | DataError) -> Batch | DataError:
+    return batch

@@ -18,6 +18,7 @@ from clf_cli.values.preprocess import Preprocess
 
 LUMA = (0.299, 0.587, 0.114)
 _LONGEST_CROP = 4 / 3  # widest and tallest shape of a crop, relative to the view
+_WHOLE_PIXELS = 64  # sides of the input from which crops end there: OpenCV draws them in a quarter of a warp's time
 _LONGEST_CANVAS = 8  # times what a view shows: of a longer image the middle
 
 
@@ -51,7 +52,7 @@ def placements(draws: FloatArray, sizes: npt.ArrayLike, augment: Augment, prepro
     """(B, 3, 3): output pixel to canvas pixel, of `draws` (B, 40) and sources of `sizes` (B, 2: width, height).
 
     Crop, shift, zoom, shear, rotation and perspective, RandAugment's geometry and the flip. A crop without any warp has
-    its edges on whole pixels of the canvas, except in `letterbox` mode.
+    its edges on whole pixels of the canvas, except in `letterbox` mode and for inputs of less than 64 pixels.
     """
     matrices = np.tile(np.eye(3), (len(draws), 1, 1))
     if augment.moves:
@@ -60,7 +61,8 @@ def placements(draws: FloatArray, sizes: npt.ArrayLike, augment: Augment, prepro
             warps = geometric(draws[:, RANDAUGMENT], augment.randaugment, warps)
         still = (warps == np.eye(3)).all(axis=(1, 2))
         views = _views(draws[:, CROP], sizes, augment, preprocess)
-        if preprocess.resize_mode != "letterbox" and augment.crop_scale < 1:
+        large = max(preprocess.width, preprocess.height) >= _WHOLE_PIXELS
+        if large and preprocess.resize_mode != "letterbox" and augment.crop_scale < 1:
             views[still] = _on_pixels(views[still])
         matrices = _to_canvas(views, preprocess) @ _in_pixels(warps, preprocess)
     if augment.flip:

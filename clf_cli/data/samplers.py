@@ -1,40 +1,27 @@
-"""Which images an epoch sees, in which order: pure functions of (seed, epoch), and the random numbers of each image.
-
-Philox takes its key as it is, without hashing, so two streams are the same only if seed, epoch, image and draw are.
-"""
+"""Which images an epoch sees, in which order: pure functions of (seed, epoch)."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from clf_cli.data.draws import FloatArray, order_generator
 from clf_cli.data.samples import Sample
 from clf_cli.values.labels import Labels
 
 IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-
-_ORDER, _IMAGE = 0, 1  # what a stream is for
-
-
-def image_generator(seed: int, epoch: int, index: int, occurrence: int = 0) -> np.random.Generator:
-    """The random numbers of one image's augmentation; `occurrence` counts earlier draws of it in the same epoch.
-
-    Seed and epoch are below 2**31, index below 2**40, occurrence below 2**23.
-    """
-    return _generator(seed, epoch, _IMAGE, index | occurrence << 40)
 
 
 def uniform_order(count: int, seed: int, epoch: int) -> IntArray:
     """(count,) every index once."""
-    return _generator(seed, epoch, _ORDER).permutation(count).astype(np.int64)
+    return order_generator(seed, epoch).permutation(count).astype(np.int64)
 
 
 def balanced_order(targets: IntArray, seed: int, epoch: int) -> IntArray:
     """(N,) indices drawn with replacement, so that every class present is equally likely; N = len(targets)."""
     weights = class_weights(np.bincount(targets))[targets]
     edges = np.cumsum(weights)
-    draws = _generator(seed, epoch, _ORDER).random(len(targets)) * edges[-1]
+    draws = order_generator(seed, epoch).random(len(targets)) * edges[-1]
     drawn = np.searchsorted(edges, draws, side="right")
     return np.asarray(np.minimum(drawn, len(targets) - 1), dtype=np.int64)
 
@@ -48,16 +35,6 @@ def epoch_length(images: int, batch_size: int) -> int:
     """How many of `images` draws a process takes: batch normalisation cannot learn from a last batch of one image."""
     lonely = images > 1 and batch_size > 1 and images % batch_size == 1
     return images - 1 if lonely else images
-
-
-def occurrences(order: IntArray) -> IntArray:
-    """(N,) for each draw, how often the same index was drawn before it: all 0 for a permutation."""
-    by_index = np.argsort(order, kind="stable")
-    in_order = order[by_index]
-    starts = np.searchsorted(in_order, in_order, side="left")
-    counted = np.empty_like(order)
-    counted[by_index] = np.arange(len(order)) - starts
-    return counted
 
 
 def of_rank(order: IntArray, rank: int, world: int) -> IntArray:
@@ -97,7 +74,3 @@ def expected_counts(targets: IntArray, classes: int, draws: int, balanced: bool)
     counts = np.bincount(targets, minlength=classes)
     shares = (counts > 0) / max(1, (counts > 0).sum()) if balanced else counts / max(1, counts.sum())
     return np.asarray(draws * shares, dtype=np.float64)
-
-
-def _generator(seed: int, epoch: int, purpose: int, item: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=(seed << 32 | epoch << 1 | purpose, item)))

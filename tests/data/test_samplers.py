@@ -9,8 +9,6 @@ from clf_cli.data.samplers import (
     class_weights,
     drawn_counts,
     expected_counts,
-    image_generator,
-    occurrences,
     of_rank,
     uniform_order,
 )
@@ -52,11 +50,6 @@ def test_the_uniform_epoch_draws_what_it_expects():
     assert np.array_equal(drawn_counts(order, TARGETS, 4), expected)
 
 
-@given(order=hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(0, 9)))
-def test_occurrences_count_earlier_draws(order):
-    assert occurrences(order).tolist() == [order[:at].tolist().count(order[at]) for at in range(len(order))]
-
-
 @given(count=st.integers(0, 200), world=st.integers(1, 7))
 def test_ranks_share_an_epoch_equally_and_without_overlap(count, world):
     order = uniform_order(count, 5, 1)
@@ -73,21 +66,3 @@ def test_class_weights_are_inverse_to_counts_and_one_on_average(counts):
     present = counts > 0
     assert np.allclose(weights[present] * counts[present], (weights * counts).sum() / present.sum())
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
-
-
-def test_streams_of_different_keys_never_meet():
-    keys = [
-        (seed, epoch, index, again) for seed in (0, 1) for epoch in (0, 1, 2) for index in range(9) for again in (0, 1)
-    ]
-    first = {float(image_generator(*key).random()) for key in keys}
-    first |= {float(x) for seed in (0, 1) for epoch in (0, 1, 2) for x in uniform_order(1, seed, epoch) + 2.0}
-    assert len(first) >= len(keys)
-    again = image_generator(2**31 - 1, 2**31 - 1, 2**40 - 1, 2**23 - 1).random(4)
-    assert np.array_equal(again, image_generator(2**31 - 1, 2**31 - 1, 2**40 - 1, 2**23 - 1).random(4))
-
-
-def test_neighbouring_streams_are_independent():
-    draws = np.array([image_generator(0, epoch, index).random(30) for epoch in range(30) for index in range(30)])
-    assert draws.mean() == pytest.approx(0.5, abs=0.01)
-    related = np.corrcoef(draws.reshape(30, -1)) - np.eye(30)
-    assert np.abs(related).max() < 0.16

@@ -1,0 +1,75 @@
+"""What happens to one picture apart from where its pixels come from: worse sources, colours, blur, noise, holes."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from clf_cli.data.warp import Pixels, opencv
+from clf_cli.values.preprocess import Preprocess
+
+_LEAST_SIDE = 16  # down-scaling stops here: below it people cannot read a number either
+
+
+def downscaled(canvas: Pixels, size: tuple[int, int], preprocess: Preprocess, strength: float) -> Pixels:
+    """As from a source of half to nine tenths of the pixels a side that the network sees, or that the source has.
+
+    `size` is the source's width and height, `strength` from 0 to 1.
+    """
+    detail = min(1.0, preprocess.width / size[0], preprocess.height / size[1]) * (0.5 + 0.4 * strength)
+    detail = min(1.0, max(detail, _LEAST_SIDE / min(size)))
+    return _through(canvas, (max(1, round(size[0] * detail)), max(1, round(size[1] * detail))))
+
+
+def saved_at_source(canvas: Pixels, size: tuple[int, int], quality: int) -> Pixels:
+    """As if the source, of `size` (width, height), had been saved as JPEG."""
+    cv2 = opencv()
+    small = jpeg(_to(canvas, size, cv2.INTER_AREA), quality)
+    return _to(small, canvas.shape[1::-1], cv2.INTER_CUBIC)
+
+
+def jpeg(picture: Pixels, quality: int) -> Pixels:
+    """The picture, RGB, as JPEG shows it."""
+    cv2 = opencv()
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded: Pixels = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    return decoded
+
+
+def blur(picture: Pixels, across: float, down: float) -> None:
+    """A Gaussian, in place, of these standard deviations in pixels."""
+    cv2 = opencv()
+    cv2.GaussianBlur(
+        picture, (0, 0), max(across, 1e-3), dst=picture, sigmaY=max(down, 1e-3), borderType=cv2.BORDER_REPLICATE
+    )
+
+
+def add_noise(picture: Pixels, sigma: float, rng: np.random.Generator) -> None:
+    """Gaussian, of each channel, in place; `sigma` in levels of 0 to 255."""
+    cv2 = opencv()
+    noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    noise *= np.float32(sigma)
+    cv2.add(picture, noise, dst=picture, dtype=cv2.CV_8U)
+
+
+def erase(picture: Pixels, largest: float, draws: list[float], color: npt.NDArray[np.uint8]) -> None:
+    """A rectangle of 2 % to `largest` of the picture, in one colour (3,), in place."""
+    height, width = picture.shape[:2]
+    area = 0.02 + (largest - 0.02) * draws[0]
+    shape = math.exp(math.log(3.0) * (2 * draws[1] - 1))
+    tall, wide = min(1.0, math.sqrt(area / shape)), min(1.0, math.sqrt(area * shape))
+    top, left = round(height * (1 - tall) * draws[2]), round(width * (1 - wide) * draws[3])
+    picture[top : top + max(1, round(height * tall)), left : left + max(1, round(width * wide))] = color
+
+
+def _through(canvas: Pixels, size: tuple[int, int]) -> Pixels:
+    """The canvas with no more detail than `size` has."""
+    cv2 = opencv()
+    return _to(_to(canvas, size, cv2.INTER_AREA), canvas.shape[1::-1], cv2.INTER_CUBIC)
+
+
+def _to(pixels: Pixels, size: tuple[int, ...], kernel: int) -> Pixels:
+    if pixels.shape[1::-1] == tuple(size):
+        return pixels
+    resized: Pixels = opencv().resize(pixels, size, interpolation=kernel)
+    return resized

@@ -1,0 +1,61 @@
+"""Images of a data set on their way into batches: read once, and kept at the size that batches are made from."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+import numpy as np
+
+from clf_cli.data.canvas import read_canvas, read_image
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.knobs import Augment
+from clf_cli.data.placement import canvas_scale, canvas_sizes
+from clf_cli.data.store import Kept, PixelStore, stored_in
+from clf_cli.data.warp import Pixels
+from clf_cli.values.preprocess import Preprocess, resize
+
+_MAKERS = ("pillow", "torch", "opencv-python-headless")  # another version may decode or resize by a level
+_EVALUATION = Augment("none")
+
+
+class Sources:
+    """Some images of a data set, by path; `store` is what is kept of them."""
+
+    def __init__(
+        self, dataset: Dataset, paths: Sequence[str], preprocess: Preprocess, augment: Augment | None, kept: Kept
+    ) -> None:
+        """Of some of its `paths`, which may repeat. Without `augment` they are what evaluation sees, to the level."""
+        self.root = dataset.root
+        self.preprocess = preprocess
+        self.augment = augment
+        self._numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
+        self._facts = {path: dataset.files[path] for path in self._numbers}
+        sides = canvas_sizes([self.size(path) for path in self._numbers], preprocess, augment or _EVALUATION)
+        file = stored_in(sides, self._key()) if kept == "disk" else None
+        self.store = PixelStore(sides, kept, file)
+
+    def size(self, path: str) -> tuple[int, int]:
+        """Width and height of the source."""
+        return self._facts[path].width, self._facts[path].height
+
+    def canvas(self, path: str) -> Pixels:
+        """(h, w, 3). Raises DataError for a file that cannot be read any more."""
+        number = self._numbers[path]
+        kept = self.store.get(number)
+        if kept is not None:
+            return kept
+        if self.augment is None:
+            pixels = np.asarray(resize(read_image(self.root, path), self.preprocess))
+        else:
+            pixels = read_canvas(self.root, path, self._facts[path], self.preprocess, self.augment)
+        self.store.put(number, pixels)
+        return pixels
+
+    def _key(self) -> list[str]:
+        """All that decides about the pixels that are kept."""
+        values = asdict(self.preprocess)
+        looks = {name: values[name] for name in ("height", "width", "resize_mode", "interpolation", "crop_share")}
+        scale = canvas_scale(self.augment) if self.augment is not None and self.augment.moves else None
+        made = [str(looks), str(self.preprocess.background), f"scale {scale}"]
+        contents = [facts.content_hash for facts in self._facts.values()]
+        return [*made, *(f"{name} {version(name)}" for name in _MAKERS), *contents]
