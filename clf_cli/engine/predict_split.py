@@ -6,14 +6,13 @@ from contextlib import closing
 import numpy as np
 
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.images import UnreadableImageError, open_image
+from clf_cli.data.images import open_image
 from clf_cli.data.samples import Sample, printable
-from clf_cli.engine.read_ahead import batches_of, read_ahead
+from clf_cli.engine.read_ahead import inputs_ahead
 from clf_cli.errors import DataError
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.labels import Labels, shown
 from clf_cli.values.predictions import FloatArray, IntArray, Predictions, Skipped
-from clf_cli.values.preprocess import InputArray, preprocess_image
 from clf_cli.values.progress import Progress, silent
 
 
@@ -38,21 +37,15 @@ def predict_alike(
     logits: list[list[FloatArray]] = [[] for _ in classifiers]
     lost: list[Skipped] = []
 
-    def read(sample: Sample) -> InputArray | Skipped:
-        try:
-            return preprocess_image(open_image(dataset.root / sample.path), first.preprocess)
-        except UnreadableImageError as error:
-            return Skipped(sample.path, str(error))
-
-    ahead = read_ahead(batches_of(samples), read, workers)
+    ahead = inputs_ahead(samples, lambda sample: open_image(dataset.root / sample.path), first.preprocess, workers)
     with closing(ahead), progress(f"Predicting {split}", len(samples)) as advance:
-        for images in ahead:
-            lost += [image for image in images if isinstance(image, Skipped)]
+        for batch in ahead:
+            told = zip(batch.items, batch.reasons, strict=True)
+            lost += [Skipped(sample.path, str(reason)) for sample, reason in told if reason is not None]
             if not lost:
-                batch = np.stack([image for image in images if not isinstance(image, Skipped)])
                 for classifier, answers in zip(classifiers, logits, strict=True):
-                    answers.append(classifier.logits(batch))
-            advance(len(images))
+                    answers.append(classifier.logits(batch.inputs))
+            advance(len(batch.items))
     if lost:
         raise _unreadable(dataset, lost)
     paths, skipped = tuple(sample.path for sample in samples), dataset.skipped_in(split)

@@ -1,21 +1,22 @@
 """What a classifier says of images that nobody has labelled."""
 
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from clf_cli.data.images import UnreadableImageError, open_image
 from clf_cli.data.named_images import NamedImage
-from clf_cli.engine.read_ahead import batches_of, read_ahead
+from clf_cli.engine.read_ahead import inputs_ahead
 from clf_cli.errors import ModelError
 from clf_cli.models.classifier import Classifier
 from clf_cli.values.prediction import Candidate, Prediction
 from clf_cli.values.predictions import FloatArray, softmax
-from clf_cli.values.preprocess import preprocess_image
 
 TOP = 5
 
@@ -79,24 +80,22 @@ def predict_images(
     with an `error`. Raises ModelError (exit 4) where the model answers with no number.
     """
 
-    def read(image: NamedImage) -> tuple[NamedImage, FloatArray | UnreadableImageError]:
-        if isinstance(image.content, UnreadableImageError):
-            return image, image.content
-        try:
-            pixels = open_image(image.content) if isinstance(image.content, Path) else image.content
-            return image, preprocess_image(pixels, classifier.preprocess)
-        except UnreadableImageError as error:
-            return image, error
+    with closing(inputs_ahead(images, _pixels, classifier.preprocess, workers)) as ahead:
+        for batch in ahead:
+            answers = iter(_answers(classifier, batch.inputs, top) if len(batch.inputs) else ())
+            yield [
+                replace(next(answers), path=image.path)
+                if reason is None
+                else Prediction(image.path, error=str(reason))
+                for image, reason in zip(batch.items, batch.reasons, strict=True)
+            ]
 
-    for batch in read_ahead(batches_of(images), read, workers):
-        inputs = [pixels for _, pixels in batch if not isinstance(pixels, UnreadableImageError)]
-        answers = iter(_answers(classifier, np.stack(inputs), top) if inputs else ())
-        yield [
-            Prediction(image.path, error=str(pixels))
-            if isinstance(pixels, UnreadableImageError)
-            else replace(next(answers), path=image.path)
-            for image, pixels in batch
-        ]
+
+def _pixels(image: NamedImage) -> Image.Image:
+    """Raises UnreadableImageError, also one that is known already."""
+    if isinstance(image.content, UnreadableImageError):
+        raise image.content
+    return open_image(image.content) if isinstance(image.content, Path) else image.content
 
 
 def calibrated_probabilities(logits: npt.NDArray[np.floating], temperature: float | None) -> npt.NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """What a model says of one image, as `clf predict` and `load_model` tell it (docs/design.md, schemas)."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from clf_cli.values.predictions import FloatArray
@@ -42,6 +42,6 @@ class Prediction:
             "label": self.label,
             "index": self.index,
             "probability": self.probability,
-            "top": [asdict(candidate) for candidate in self.top],
+            "top": [{"label": one.label, "probability": one.probability} for one in self.top],
             "error": self.error,
         }

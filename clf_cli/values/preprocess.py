@@ -86,17 +86,32 @@ def scaled_size(size: tuple[int, int], preprocess: Preprocess) -> tuple[int, int
     return max(target[0], round(size[0] * scale)), max(target[1], round(size[1] * scale))
 
 
-def normalize(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDArray[np.float32]:
-    """(..., H, W, 3) uint8 to (..., 3, H, W) float32: (x / 255 - mean) / std, computed in float32."""
-    mean, std = np.array(preprocess.mean, np.float32), np.array(preprocess.std, np.float32)
-    scaled = (pixels.astype(np.float32) / np.float32(255.0) - mean) / std
-    return np.ascontiguousarray(np.moveaxis(scaled, -1, -3))
+def normalize(
+    pixels: npt.NDArray[np.uint8], preprocess: Preprocess, out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """(..., H, W, 3) uint8 to (..., 3, H, W) float32: (x / 255 - mean) / std, computed in float32; into `out`, if given.
+
+    The channels part first: arithmetic in place on planes takes a fifth of the time that it takes on interleaved pixels.
+    """
+    planes = np.moveaxis(pixels, -1, -3)
+    values = np.empty(planes.shape, np.float32) if out is None else out
+    values[...] = planes
+    values /= np.float32(255.0)
+    values -= np.array(preprocess.mean, np.float32)[:, None, None]
+    values /= np.array(preprocess.std, np.float32)[:, None, None]
+    return values
 
 
-def preprocess_image(image: Image.Image, preprocess: Preprocess) -> InputArray:
-    """The network's input for one RGB image: (3, H, W) float32, or (H, W, 3) uint8 where the graph normalises."""
+def preprocess_image(image: Image.Image, preprocess: Preprocess, out: InputArray | None = None) -> InputArray:
+    """The network's input for one RGB image: (3, H, W) float32, or (H, W, 3) uint8 where the graph normalises; into
+    `out`, if given."""
     pixels = resize(image, preprocess)
-    return pixels if preprocess.normalized_in_graph else normalize(pixels, preprocess)
+    if not preprocess.normalized_in_graph:
+        return normalize(pixels, preprocess, out)
+    if out is None:
+        return pixels
+    out[...] = pixels
+    return out
 
 
 def as_input_of(inputs: InputArray, source: Preprocess, target: Preprocess) -> InputArray:
