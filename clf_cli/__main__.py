@@ -73,16 +73,14 @@ def _tell_bug() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    """Typer prints its own usage errors and always ends with SystemExit."""
-    from clf_cli.cli.app import app  # Typer takes a moment, in which a signal may come
+    from clf_cli.cli.app import run  # Typer takes a moment, in which a signal may come
 
     try:
-        app(arguments, prog_name="clf")
+        return run(arguments)
     except SystemExit as done:
         if isinstance(done.__context__, BrokenPipeError):
             return BROKEN_PIPE
         return done.code if isinstance(done.code, int) else int(done.code is not None)
-    return 0
 
 
 def _let_idle_threads_sleep() -> None:

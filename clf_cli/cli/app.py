@@ -5,9 +5,11 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 from typer.main import get_command
 
 from clf_cli import __version__
+from clf_cli.cli.console import show_misuse
 from clf_cli.cli.help import HelpCommand, HelpGroup
 from clf_cli.errors import UsageError
 from clf_cli.values.run_dir import newest_runs
@@ -137,3 +139,15 @@ def clf(
     ] = False,
 ) -> None:
     """From a folder of labelled images to an ONNX file that production can trust."""
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line and returns its exit code; mistakes in it are told."""
+    try:
+        code = app(arguments, prog_name="clf", standalone_mode=False)
+    except TyperException as error:
+        show_misuse(error)
+        return error.exit_code
+    except typer.Abort:
+        return 1
+    return code if isinstance(code, int) else 0

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.text import Text
+from typer.exceptions import TyperException
 
 from clf_cli.errors import ClfError, RunError, UsageError
 from clf_cli.values.progress import Advance, silent
@@ -122,6 +121,9 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
         with silent(description, total) as advance:
             yield advance
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=_stderr(), transient=True) as bar:
         task = bar.add_task(description, total=total)
@@ -140,6 +142,19 @@ def show_error(error: ClfError, command: str) -> None:
     console.print(Text.assemble(("Error: ", "bold red"), message), soft_wrap=True)
     if hint is not None:
         console.print(Text(hint), soft_wrap=True)
+
+
+def show_misuse(error: TyperException) -> None:
+    """A mistake on the command line, as Typer shows it, whose own way imports a Markdown parser first."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is its message, and was shown
+        return
+    console = _stderr()
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        console.print(Text(context.get_usage(), style="bold"))
+        console.print(Text(f"Try '{context.command_path} {context.help_option_names[0]}' for help.", style="dim"))
+    message = Text(visible(error.format_message()))
+    console.print(Panel(message, title="Error", title_align="left", border_style="red"))
 
 
 def _stderr() -> Console:

@@ -9,8 +9,8 @@ import typer
 from clf_cli.cli.completion import complete_model
 from clf_cli.cli.console import progress, say
 from clf_cli.errors import UsageError
+from clf_cli.settings.option import options_of
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.root import settings_of
 
 if TYPE_CHECKING:  # they import numpy, which --help does without
     from clf_cli.data.dataset import Dataset
@@ -33,7 +33,7 @@ ModelsOption = Annotated[
 
 def open_judges(resolved: Resolved, models: Sequence[Path]) -> "tuple[Classifier, ...]":
     """Each of them once. Raises ModelError (exit 4), UsageError (exit 2) for flags that a model decides."""
-    given = [s.flag for s in settings_of("inspect-dataset") if s.section == "model" and resolved.given(s.path)]
+    given = [s.flag for s in options_of("inspect-dataset") if s.section == "model" and resolved.given(s.path)]
     if models and given:
         raise UsageError(f"{models[0]} decides what {given[0]} says.", f"Leave {given[0]} or --model away.")
     if not models:

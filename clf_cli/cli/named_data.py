@@ -1,13 +1,15 @@
 """DATA, the argument of the commands on data sets: the same as --data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clf_cli.errors import UsageError
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.sections import DataSection
+
+if TYPE_CHECKING:  # it imports pydantic, which --help does without
+    from clf_cli.settings.sections import DataSection
 
 DataArgument = Annotated[
     str | None, typer.Argument(metavar="DATA", help="Folder or manifest, as --data.", show_default=False)
@@ -18,7 +20,7 @@ ManifestOption = Annotated[
 ]
 
 
-def named_data(resolved: Resolved, data: str | None, command: str) -> DataSection:
+def named_data(resolved: Resolved, data: str | None, command: str) -> "DataSection":
     """The section [data] with its root, and with all images, whatever share of them clf.toml trains on.
 
     Raises UsageError (exit 2) where the data are named twice or not at all.

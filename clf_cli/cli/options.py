@@ -13,9 +13,8 @@ from clf_cli.cli.completion import COMPLETIONS, complete_model
 from clf_cli.cli.console import say, start_logging, write_line
 from clf_cli.cli.help import LEFT
 from clf_cli.models.archs import check_arch
-from clf_cli.settings import kinds
+from clf_cli.settings.option import Option, options_of
 from clf_cli.settings.resolved import Resolved, to_toml
-from clf_cli.settings.root import SECTIONS, Setting, settings_of
 
 JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as one JSON document.")]
 ModelArgument = Annotated[
@@ -46,7 +45,7 @@ def configured(command: str) -> Callable[[Callable[..., None]], Callable[..., No
 
     It also gets --config, --print-config, --quiet and --verbose; its other parameters are Typer's as they stand.
     """
-    settings = tuple(settings_of(command))
+    settings = tuple(options_of(command))
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         own = inspect.signature(function).parameters
@@ -72,7 +71,7 @@ def configured(command: str) -> Callable[[Callable[..., None]], Callable[..., No
     return decorate
 
 
-def _given(ctx: typer.Context, settings: tuple[Setting, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _given(ctx: typer.Context, settings: tuple[Option, ...], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that stand on the command line, by path; equal to the default or not."""
     given = {}
     for setting in settings:
@@ -83,12 +82,12 @@ def _given(ctx: typer.Context, settings: tuple[Setting, ...], arguments: Mapping
 
 
 def _resolved(command: str, given: Mapping[str, Any], config: Path | None) -> Resolved:
-    from clf_cli.settings.load import resolve  # pydantic-settings, of no use to --help
+    from clf_cli.settings.load import resolve  # pydantic, of no use to --help
 
     resolved = resolve(command, given, config)
     for note in resolved.notes:
         say(note)
-    if any(setting.path == "model.arch" for setting in settings_of(command)):
+    if any(setting.path == "model.arch" for setting in options_of(command)):
         check_arch(resolved.settings.model.arch)
     return resolved
 
@@ -120,52 +119,46 @@ def _common() -> list[inspect.Parameter]:
     ]
 
 
-def _parameter(setting: Setting) -> inspect.Parameter:
+def _parameter(setting: Option) -> inspect.Parameter:
     """Typer hands over text and switches as they are; the settings check them, together with the other sources."""
-    annotation = bool | None if setting.is_switch else list[str] if kinds.is_list(setting) else str | None
+    annotation = bool | None if setting.is_switch else list[str] if setting.is_list else str | None
     return inspect.Parameter(
         _name(setting), inspect.Parameter.KEYWORD_ONLY, default=_option(setting), annotation=annotation
     )
 
 
-def _option(setting: Setting) -> OptionInfo:
-    section = SECTIONS[setting.section]
-    metavar = "" if setting.is_switch else kinds.metavar(setting)
-    words = kinds.choices(setting)
-    named = metavar if len(f"{setting.flags[-1]} {metavar}") <= LEFT else "CHOICE" if words else metavar
+def _option(setting: Option) -> OptionInfo:
+    fits = len(f"{setting.flags[-1]} {setting.metavar}") <= LEFT
+    named = "CHOICE" if setting.choices and not fits else setting.metavar
     notes = [
-        *([", ".join(words)] if named == "CHOICE" else []),
-        *([kinds.bounds(setting)] if not setting.is_switch and kinds.bounds(setting) else []),
-        *([] if setting.default in (None, ()) else [f"default: {_shown_default(setting)}"]),
+        *([", ".join(setting.choices)] if named == "CHOICE" else []),
+        *([setting.bounds] if setting.bounds else []),
+        *([] if setting.default is None else [f"default: {_shown_default(setting)}"]),
     ]
     option: OptionInfo = typer.Option(
-        setting.default
-        if setting.is_switch
-        else None
-        if kinds.is_list(setting)
-        else kinds.shown(setting.default) or None,
+        None if setting.is_list else setting.default,
         *setting.flags,
         metavar=named,
         show_default=False,
-        help=_plain(" ".join([setting.field.description or "", *([f"[{'; '.join(notes)}]"] if notes else [])])),
-        rich_help_panel=_plain(f"{section.title} · [{setting.section}] · CLF_{setting.section.upper()}__*"),
+        help=_plain(" ".join([setting.description, *([f"[{'; '.join(notes)}]"] if notes else [])])),
+        rich_help_panel=_plain(f"{setting.title} · [{setting.section}] · CLF_{setting.section.upper()}__*"),
         autocompletion=_completion(setting),
     )
     return option
 
 
-def _shown_default(setting: Setting) -> str:
-    return ("on" if setting.default else "off") if setting.is_switch else kinds.shown(setting.default)
+def _shown_default(setting: Option) -> str:
+    return ("on" if setting.default else "off") if setting.is_switch else str(setting.default)
 
 
-def _completion(setting: Setting) -> Callable[[str], list[str]] | None:
-    words = kinds.choices(setting)
+def _completion(setting: Option) -> Callable[[str], list[str]] | None:
+    words = setting.choices
     if setting.path in COMPLETIONS:
         return COMPLETIONS[setting.path]
     return (lambda incomplete: [word for word in words if word.startswith(incomplete)]) if words else None
 
 
-def _name(setting: Setting) -> str:
+def _name(setting: Option) -> str:
     return f"{setting.section}__{setting.key}"
 
 

@@ -4,9 +4,10 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from clf_cli.settings.root import Settings, all_settings
+if TYPE_CHECKING:  # it imports pydantic, which --help does without
+    from clf_cli.settings.root import Settings
 
 COMMAND_LINE = "command line"
 # a repeat of a run does not take them over
@@ -18,7 +19,7 @@ class Resolved:
     """What a command runs with. `origin` maps `optim.lr` to `command line`, `CLF_OPTIM__LR` or a file's name;
     a setting that is absent has its default. `notes` are lines to say to a person."""
 
-    settings: Settings
+    settings: "Settings"
     origin: Mapping[str, str]
     notes: tuple[str, ...] = ()
 
@@ -44,9 +45,11 @@ def left_aside(resolved: Resolved, fixed: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def to_toml(settings: Settings, origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
+def to_toml(settings: "Settings", origin: Mapping[str, str], paths: Collection[str] | None = None) -> str:
     """TOML of the settings in `paths` (default: all), each with its source. What is not set, and what a repeat must not
     take over (name, resume, allow_drift, init_from), stands as a comment."""
+    from clf_cli.settings.root import all_settings
+
     sections: dict[str, list[str]] = {}
     for setting in all_settings():
         value = dict(dict(settings)[setting.section])[setting.key]

@@ -11,9 +11,9 @@ from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import DataError
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.sections import DataSection
 
-if TYPE_CHECKING:  # it imports numpy, which --help does without
+if TYPE_CHECKING:  # they import pydantic or numpy, which --help does without
+    from clf_cli.settings.sections import DataSection
     from clf_cli.values.report import Report
 
 app = typer.Typer(add_completion=False)
@@ -60,7 +60,7 @@ def clean(
     warn_of(report.findings)
 
 
-def _cleaned(resolved: Resolved, section: DataSection, rows: Path | None) -> "Report":
+def _cleaned(resolved: Resolved, section: "DataSection", rows: Path | None) -> "Report":
     """Inspects the data under the policies that let nothing pass, so that a code has its own severity."""
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.layout import read_layout

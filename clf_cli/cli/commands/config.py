@@ -9,8 +9,8 @@ import typer
 from clf_cli.cli.console import say, start_logging, write_line
 from clf_cli.cli.help import HelpCommand, HelpGroup
 from clf_cli.errors import UsageError
+from clf_cli.settings.commands import COMMANDS
 from clf_cli.settings.resolved import to_toml
-from clf_cli.settings.root import COMMANDS, Settings, all_settings, settings_of
 
 app = typer.Typer(
     cls=HelpGroup,
@@ -36,7 +36,8 @@ def show(
     ] = None,
 ) -> None:
     """Print every setting, its value and where that comes from."""
-    from clf_cli.settings.load import resolve  # pydantic-settings, of no use to --help
+    from clf_cli.settings.load import resolve  # pydantic, of no use to --help
+    from clf_cli.settings.root import all_settings, settings_of
 
     if command is not None and command not in COMMANDS:
         raise UsageError(f"No command {command!r} has settings.", f"There are {', '.join(COMMANDS)}.")
@@ -51,4 +52,6 @@ def show(
 @app.command(cls=HelpCommand)
 def schema() -> None:
     """Print the JSON schema of clf.toml, for editors that complete and check TOML."""
+    from clf_cli.settings.root import Settings
+
     write_line(json.dumps(Settings.model_json_schema(), indent=2))

@@ -11,12 +11,12 @@ from clf_cli.cli.completion import complete_run
 from clf_cli.cli.console import publish, say
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import UsageError
-from clf_cli.settings.root import Settings
 
-if TYPE_CHECKING:  # they import numpy or matplotlib, which --help does without
+if TYPE_CHECKING:  # they import pydantic, numpy or matplotlib, which --help does without
     from matplotlib.figure import Figure
 
     from clf_cli.engine.run_files import RunFiles
+    from clf_cli.settings.root import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -50,7 +50,7 @@ OutOption = Annotated[
 @app.command()
 @configured("history")
 def history(
-    settings: Settings,
+    settings: "Settings",
     runs: RunsArgument,
     metric: MetricOption = None,
     out: OutOption = None,

@@ -1,13 +1,15 @@
 """clf models."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clf_cli.cli.console import progress, publish, say
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.models.archs import complete_arch
-from clf_cli.settings.root import Settings
+
+if TYPE_CHECKING:  # it imports pydantic, which --help does without
+    from clf_cli.settings.root import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +29,7 @@ SortOption = Annotated[Literal["name", "parameters"], typer.Option("--sort", met
 @app.command()
 @configured("models")
 def models(
-    settings: Settings,
+    settings: "Settings",
     pattern: PatternArgument = None,
     pretrained: PretrainedOption = False,
     sort: SortOption = "name",

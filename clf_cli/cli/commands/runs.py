@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from clf_cli.cli.console import publish, write_line
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import UsageError
-from clf_cli.settings.root import Settings
+
+if TYPE_CHECKING:  # it imports pydantic, which --help does without
+    from clf_cli.settings.root import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -46,7 +48,7 @@ FormatOption = Annotated[Literal["table", "csv"], typer.Option("--format", metav
 @app.command()
 @configured("runs")
 def runs(
-    settings: Settings,
+    settings: "Settings",
     folder: FolderArgument = None,
     sort: SortOption = "score",
     reverse: ReverseOption = False,

@@ -9,9 +9,9 @@ from clf_cli.cli.console import progress, publish, say, warn_of
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.cli.places import stem_in
 from clf_cli.errors import UsageError
-from clf_cli.settings.root import Settings
 
-if TYPE_CHECKING:  # they import numpy, which --help does without
+if TYPE_CHECKING:  # they import pydantic or numpy, which --help does without
+    from clf_cli.settings.root import Settings
     from clf_cli.values.report import Report
 
 app = typer.Typer(add_completion=False)
@@ -27,7 +27,7 @@ OutOption = Annotated[
 
 @app.command()
 @configured("sampler")
-def sampler(settings: Settings, epoch: EpochOption = 1, out: OutOption = None, as_json: JsonOption = False) -> None:
+def sampler(settings: "Settings", epoch: EpochOption = 1, out: OutOption = None, as_json: JsonOption = False) -> None:
     """Count the images of each class that an epoch draws, without training."""
     stem = None if out is None else stem_in(out, "sampler")
     report = _drawn(settings, epoch)
@@ -40,7 +40,7 @@ def sampler(settings: Settings, epoch: EpochOption = 1, out: OutOption = None, a
             say(f"Wrote {path}")
 
 
-def _drawn(settings: Settings, epoch: int) -> "Report":
+def _drawn(settings: "Settings", epoch: int) -> "Report":
     """Reads the data as training does, and draws."""
     from clf_cli.data.dataset import NO_DATA_HINT, load_dataset
     from clf_cli.data.scan import scan_threads

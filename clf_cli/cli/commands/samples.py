@@ -10,8 +10,8 @@ from clf_cli.cli.console import publish, say
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.cli.places import OutFolderOption
 from clf_cli.errors import UsageError
+from clf_cli.settings.option import options_of
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.root import settings_of
 from clf_cli.values.run_dir import newest_runs
 
 app = typer.Typer(add_completion=False)
@@ -102,7 +102,7 @@ def _refuse_idle_flags(resolved: Resolved, model: Path | None, split: str | None
     """Raises UsageError (exit 2) for a missing model, and for flags that would change nothing."""
     if model is None and not augmented:
         raise UsageError("No model is named, and none is guessed.", f"Expected a run folder or a file. {newest_runs()}")
-    given = [setting for setting in settings_of("samples") if resolved.given(setting.path)]
+    given = [setting for setting in options_of("samples") if resolved.given(setting.path)]
     changes = [setting.flag for setting in given if setting.section == "augment"]
     if changes and not augmented:
         raise UsageError(f"{changes[0]} says how training images are changed.", "Add --augmented to see them.")

@@ -11,10 +11,10 @@ from clf_cli.cli.named_data import DataArgument, ManifestOption, named_data
 from clf_cli.cli.options import JsonOption, configured
 from clf_cli.errors import CheckFailedError, UsageError
 from clf_cli.settings.resolved import Resolved
-from clf_cli.settings.sections import DataSection
 
-if TYPE_CHECKING:  # they import numpy, which --help does without
+if TYPE_CHECKING:  # they import pydantic or numpy, which --help does without
     from clf_cli.data.draft import Draft
+    from clf_cli.settings.sections import DataSection
     from clf_cli.values.report import Report
 
 app = typer.Typer(add_completion=False)
@@ -60,7 +60,7 @@ def split(
     _say_next(report, section.root)
 
 
-def _split(resolved: Resolved, section: DataSection, out: Path | None, previous: Path | None) -> "Report":
+def _split(resolved: Resolved, section: "DataSection", out: Path | None, previous: Path | None) -> "Report":
     from clf_cli.data.written_manifests import folder_of
     from clf_cli.engine.split import plan_split
     from clf_cli.engine.split_draw import SplitPolicy
@@ -105,7 +105,7 @@ def _say_next(report: "Report", root: Path) -> None:
         say(f"The runs judge every label together: {inspect} --model RUN --model RUN ...")
 
 
-def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
+def _check(resolved: Resolved, section: "DataSection", as_json: bool) -> None:
     from clf_cli.engine.split_check import check_split
     from clf_cli.values.report import Report
 
@@ -123,7 +123,7 @@ def _check(resolved: Resolved, section: DataSection, as_json: bool) -> None:
         )
 
 
-def _draft(resolved: Resolved, section: DataSection) -> "Draft":
+def _draft(resolved: Resolved, section: "DataSection") -> "Draft":
     """Rows that can be used. Raises DataError (exit 3) for errors: a row that nobody could read may be a leak."""
     from clf_cli.data.dataset import read_draft, refuse
 
