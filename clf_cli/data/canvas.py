@@ -60,19 +60,15 @@ def _decoded(file: Path, facts: FileFacts, preprocess: Preprocess, augment: Augm
         return None
     cv2 = opencv()
     size = np.array([[facts.width, facts.height]])
-    flags = {
-        1: cv2.IMREAD_COLOR,
-        2: cv2.IMREAD_REDUCED_COLOR_2,
-        4: cv2.IMREAD_REDUCED_COLOR_4,
-        8: cv2.IMREAD_REDUCED_COLOR_8,
-    }
-    part = 1
+    reduced = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
+    part, flags = 1, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     if (kept_sizes(size, preprocess) == size).all():
         needed = canvas_sizes(size, preprocess, augment)
-        part = max(part for part in flags if part == 1 or (size // part >= needed).all())
-    picture = cv2.imdecode(
-        np.frombuffer(data, np.uint8), flags[part] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    )
+        part = max((part for part in reduced if (size // part >= needed).all()), default=1)
+    try:
+        picture: Pixels | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags | reduced.get(part, 0))
+    except cv2.error:
+        return None
     expected = (-(-facts.height // part), -(-facts.width // part), 3)
     return None if picture is None or picture.shape != expected else picture
 
@@ -90,6 +86,7 @@ def _resized(pixels: Pixels, size: tuple[int, int], preprocess: Preprocess, augm
         return np.asarray(Image.fromarray(middle).resize((width, height), kernel))
     import torch  # its kernel for bytes takes a fifth of the time of Pillow's
 
-    source = torch.from_numpy(np.array(middle, order="C")).permute(2, 0, 1)[None]
+    whole = np.require(middle, requirements=["C", "W"])  # a copy where torch would warn of what Pillow shares
+    source = torch.from_numpy(whole).permute(2, 0, 1)[None]
     scaled = torch.nn.functional.interpolate(source, (height, width), mode=preprocess.interpolation, antialias=True)
     return np.ascontiguousarray(scaled[0].permute(1, 2, 0).numpy())

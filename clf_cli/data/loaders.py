@@ -16,7 +16,7 @@ from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import Augment
 from clf_cli.data.samplers import IntArray, epoch_length, epoch_order, of_rank, targets_of
 from clf_cli.data.sources import Sources
-from clf_cli.data.store import Kept
+from clf_cli.data.store import Keeping, Kept
 from clf_cli.data.workers import patient, start_worker
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
@@ -39,6 +39,10 @@ class Loading:
     rank: int = 0
     world: int = 1
 
+    @property
+    def keeping(self) -> Keeping:
+        return Keeping(self.cache, shared=self.workers > 0)
+
 
 class TrainImages(TorchDataset[Item]):
     """The train split, augmented: batches of uint8 images, targets and indices for Draws of one epoch.
@@ -46,14 +50,14 @@ class TrainImages(TorchDataset[Item]):
     Each source is read once, and its canvas (data/placement.py) kept.
     """
 
-    def __init__(self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, kept: Kept) -> None:
+    def __init__(self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, keeping: Keeping) -> None:
         samples = dataset.split("train")
         self.paths = tuple(sample.path for sample in samples)
         self.targets = targets_of(samples, dataset.labels)
         self.preprocess = preprocess
         self.augment = augment
         self.seed = seed
-        self.sources = Sources(dataset, self.paths, preprocess, augment, kept)
+        self.sources = Sources(dataset, self.paths, preprocess, augment, keeping)
         self.sizes = np.array([self.sources.size(path) for path in self.paths]).reshape(-1, 2)
 
     def __len__(self) -> int:
@@ -82,12 +86,12 @@ class EvalImages(TorchDataset[Item]):
     `labels` are the model's; the split's samples must be of its classes. Resized pixels are kept.
     """
 
-    def __init__(self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, kept: Kept) -> None:
+    def __init__(self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, keeping: Keeping) -> None:
         samples = dataset.split(split)
         self.paths = tuple(sample.path for sample in samples)
         self.targets = targets_of(samples, labels)
         self.preprocess = preprocess
-        self.sources = Sources(dataset, self.paths, preprocess, None, kept)
+        self.sources = Sources(dataset, self.paths, preprocess, None, keeping)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -153,8 +157,6 @@ class ImageLoader(DataLoader[Item]):
     ) -> None:
         self.paths = images.paths
         self.store = images.sources.store
-        if loading.workers:
-            self.store.check_others()
         super().__init__(
             images,
             batch_size=loading.batch_size,
@@ -228,13 +230,13 @@ def train_loader(
     dataset: Dataset, preprocess: Preprocess, augment: Augment, loading: Loading, seed: int, balanced: bool = False
 ) -> ResumableLoader:
     """Augmented uint8 batches of the train split; normalising them is the training step's work."""
-    images = TrainImages(dataset, preprocess, augment, seed, loading.cache)
+    images = TrainImages(dataset, preprocess, augment, seed, loading.keeping)
     return ResumableLoader(images, EpochSampler(images.targets, loading, seed, balanced), loading)
 
 
 def eval_loader(dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, loading: Loading) -> ImageLoader:
     """Normalised float32 batches of a split, in its order; of several processes each takes its share, unpadded."""
-    images = EvalImages(dataset, split, preprocess, labels, loading.cache)
+    images = EvalImages(dataset, split, preprocess, labels, loading.keeping)
     return ImageLoader(images, range(loading.rank, len(images), loading.world), loading)
 
 

@@ -10,7 +10,7 @@ from clf_cli.data.canvas import read_canvas, read_image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import Augment
 from clf_cli.data.placement import canvas_scale, canvas_sizes
-from clf_cli.data.store import Kept, PixelStore, stored_in
+from clf_cli.data.store import Keeping, PixelStore, stored_in
 from clf_cli.data.warp import Pixels
 from clf_cli.values.preprocess import Preprocess, resize
 
@@ -22,7 +22,12 @@ class Sources:
     """Some images of a data set, by path; `store` is what is kept of them."""
 
     def __init__(
-        self, dataset: Dataset, paths: Sequence[str], preprocess: Preprocess, augment: Augment | None, kept: Kept
+        self,
+        dataset: Dataset,
+        paths: Sequence[str],
+        preprocess: Preprocess,
+        augment: Augment | None,
+        keeping: Keeping,
     ) -> None:
         """Of some of its `paths`, which may repeat. Without `augment` they are what evaluation sees, to the level."""
         self.root = dataset.root
@@ -31,8 +36,8 @@ class Sources:
         self._numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
         self._facts = {path: dataset.files[path] for path in self._numbers}
         sides = canvas_sizes([self.size(path) for path in self._numbers], preprocess, augment or _EVALUATION)
-        file = stored_in(sides, self._key()) if kept == "disk" else None
-        self.store = PixelStore(sides, kept, file)
+        file = stored_in(sides, self._key()) if keeping.where == "disk" else None
+        self.store = PixelStore(sides, keeping.where, file, keeping.shared)
 
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of the source."""

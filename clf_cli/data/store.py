@@ -12,7 +12,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,14 @@ from clf_cli.errors import RunError
 
 Pixels = npt.NDArray[np.uint8]
 Kept = Literal["ram", "disk", "none"]
+
+
+class Keeping(NamedTuple):
+    """Where pictures are kept, and whether processes that are forked from this one share them."""
+
+    where: Kept = "ram"
+    shared: bool = False
+
 
 MOST_ON_DISK = 50 * 10**9  # bytes of all files together; those that were not used for longest go first
 _LEFT_FREE = 2 * 10**9  # bytes of the disk that a new file does not take
@@ -36,12 +44,16 @@ class PixelStore:
     process may be writing just then, and a file may be broken. Writing the same picture twice at once does no harm.
     """
 
-    def __init__(self, sizes: npt.NDArray[np.int64], kept: Kept, file: Path | None = None) -> None:
-        """For pictures of `sizes` (N, 2: width, height); on disk in `file`, which `stored_in` has made."""
+    def __init__(
+        self, sizes: npt.NDArray[np.int64], kept: Kept, file: Path | None = None, shared: bool = False
+    ) -> None:
+        """For pictures of `sizes` (N, 2: width, height); on disk in `file`, which `stored_in` has made. `shared` with
+        processes that this one will fork: memory of one's own is faster to fill."""
         self._sizes = np.asarray(sizes, dtype=np.int64).reshape(-1, 2)
         self._starts = np.concatenate([[0], np.cumsum(self._sizes.prod(axis=1) * 3)])
         self.kept: Kept = kept if len(self._sizes) else "none"
         self._file = file
+        self._shared = shared
         self._open()
 
     @property
@@ -73,7 +85,7 @@ class PixelStore:
         self._sums[number] = _checksum(pixels) if self._checks else 1
 
     def _pixels(self, number: int) -> Pixels:
-        width, height = self._sizes[number].tolist()
+        width, height = self._sizes[number]
         return self._buffer[self._starts[number] : self._starts[number + 1]].reshape(height, width, 3)
 
     def _open(self) -> None:
@@ -81,23 +93,23 @@ class PixelStore:
         self._trusted = np.zeros(count, np.bool_)
         if self.kept == "none":
             return
-        raw: Any  # anonymous memory, or that of a file; both are shared with processes that are forked
-        if self._file is None:
-            raw, start = mmap.mmap(-1, 4 * count + total), 0
+        raw: Any
+        start = 0
+        if self._file is None and not self._shared:
+            raw = np.zeros(4 * count + total, np.uint8)
+        elif self._file is None:
+            raw = mmap.mmap(-1, 4 * count + total)
         else:
             with self._file.open("r+b") as file:
                 raw, start = mmap.mmap(file.fileno(), 0), _HEAD
         self._sums = np.frombuffer(raw, np.uint32, count, start)
         self._buffer = np.frombuffer(raw, np.uint8, total, start + 4 * count)
-        self._checks = self._file is not None
-
-    def check_others(self) -> None:
-        """Other processes will write here too."""
-        self._checks = True
+        self._checks = self._file is not None or self._shared
 
     def __getstate__(self) -> dict[str, Any]:
         """A process that is not forked opens the file again, or has its own memory."""
-        return {"_sizes": self._sizes, "_starts": self._starts, "kept": self.kept, "_file": self._file}
+        own = ("_sizes", "_starts", "kept", "_file")
+        return {name: self.__dict__[name] for name in own} | {"_shared": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

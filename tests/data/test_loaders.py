@@ -14,6 +14,7 @@ from clf_cli.data.draws import Draw
 from clf_cli.data.images import open_image
 from clf_cli.data.knobs import Augment
 from clf_cli.data.loaders import EpochSampler, EvalImages, Loading, eval_loader, train_loader
+from clf_cli.data.store import Keeping
 from clf_cli.errors import DataError
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.labels import Labels
@@ -200,7 +201,7 @@ def test_loading_draws_nothing_from_the_global_random_state(dataset):
 @pytest.mark.parametrize("cache", ["ram", "disk", "none"])
 def test_evaluation_sees_exactly_the_evaluation_transform(dataset, mode, cache):
     preprocess = Preprocess(16, 16, resize_mode=mode)
-    images = EvalImages(dataset, "val", preprocess, dataset.labels, cache)
+    images = EvalImages(dataset, "val", preprocess, dataset.labels, Keeping(cache))
     samples = dataset.split("val")
     assert len(images) == len(samples) == 7
     for _ in range(2):
