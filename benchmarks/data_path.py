@@ -34,6 +34,7 @@ from torchvision.transforms import v2
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import Loading, ResumableLoader, train_loader
+from clf_cli.models.malloc import keep_freed_memory
 from clf_cli.settings.sections import AugmentSection, DataSection
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/data_path.jsonl"))
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()  # as clf train does on a CPU; both sides have it
     known = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     with tempfile.TemporaryDirectory() as folder:
         kibibytes = draw_files(Path(folder), options.images)

@@ -42,9 +42,10 @@ def canvas_sizes(sizes: npt.ArrayLike, preprocess: Preprocess, augment: Augment)
     kept = kept_sizes(sizes, preprocess)
     if not augment.moves:
         return np.broadcast_to(target, kept.shape)
-    sides = canvas_scale(augment) * target * kept / _shown(kept, preprocess)
     if preprocess.resize_mode == "letterbox":
-        sides *= _letterbox_scale(kept, target)[:, None] * _shown(kept, preprocess) / target
+        sides = canvas_scale(augment) * kept * _letterbox_scale(kept, target)[:, None]
+    else:
+        sides = canvas_scale(augment) * target * kept / _shown(kept, preprocess)
     return np.maximum(1, np.rint(sides)).astype(np.int64)
 
 
