@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "benchmark": (
         "benchmark",
         *("data", "model", "augment", "optim", "train.val", "train.init_from", "compute", "-compute.threads", "+ema"),
-        *("callbacks.checkpoints", "callbacks.confusion", "callbacks.samples", "callbacks.sampler_stats"),
+        *("callbacks.confusion", "callbacks.samples", "callbacks.sampler_stats"),
         *("callbacks.history", "callbacks.pictures"),
     ),
     "validate-onnx": ("validate_onnx", *SCORED_DATA, "compute.threads"),
