@@ -39,7 +39,7 @@ def train_arguments(data: Path, out: Path, name: str, *more: str) -> list[str]:
         "train",
         *("--data", str(data), "--out", str(out), "--name", name),
         *("--arch", TINY_ARCH, "--no-pretrained", "--image-size", "32", "--epochs", "2", "--batch-size", "8"),
-        *("--device", "cpu", "--threads", "1", "--workers", "0"),
+        *("--device", "cpu", "--threads", "1", "--workers", "0", "--precision", "fp32"),
         *more,
     ]
 

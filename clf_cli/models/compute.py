@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from clf_cli.errors import UsageError
+from clf_cli.models.malloc import keep_freed_memory
 from clf_cli.settings.sections import ComputeSection
 
 Precision = Literal["fp32", "bf16", "fp16"]
 CPUINFO = Path("/proc/cpuinfo")
+BF16_PRODUCTS = {"avx512_bf16", "amx_bf16", "bf16"}  # as Linux names them on x86, and on arm64
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Compute:
     device: str  # cpu, cuda:0, mps
     threads: int  # of math, in the main process
     workers: int  # processes that read images; 0 reads in the main one
-    precision: Precision  # of training; scores are always fp32
+    precision: Precision  # of training, which may still find another for `auto`; scores are always fp32
     seed: int
     channels_last: bool
     deterministic: bool
@@ -57,10 +59,15 @@ def compute_for(model: Path, section: ComputeSection) -> tuple[Compute, tuple[st
 
 
 def apply(compute: Compute) -> None:
-    """Sets torch's math threads and, when asked, deterministic algorithms, for the whole process."""
+    """Sets torch's math threads, on a CPU what becomes of freed memory, and deterministic algorithms where asked.
+
+    All that is for the whole process.
+    """
     import torch  # not at the top: ONNX commands resolve their threads here and do without it
 
     torch.set_num_threads(compute.threads)
+    if compute.device == "cpu":
+        keep_freed_memory()
     if compute.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
@@ -86,6 +93,16 @@ def physical_cores(cores: int, cpuinfo: Path = CPUINFO) -> int:
     else:
         threads_per_core = 2 if platform.machine().lower() in ("x86_64", "amd64") else 1
     return max(1, cores // threads_per_core)
+
+
+def has_bf16_products(cpuinfo: Path = CPUINFO) -> bool:
+    """Whether this CPU has instructions that multiply bf16; others imitate them, at a fraction of the speed of fp32."""
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        return False
+    flags = next((value for key, value in _fields(text) if key.lower() in ("flags", "features")), "")
+    return bool(BF16_PRODUCTS & set(flags.split()))
 
 
 def _share_out(section: ComputeSection, device: str, cores: int) -> tuple[int, int, tuple[str, ...]]:

@@ -140,11 +140,14 @@ class ClassifierModule(L.LightningModule):
         return Step(self.trainer.global_step + 1, self.current_epoch + 1, rate)
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        return images.contiguous(memory_format=torch.channels_last) if self._settings.channels_last else images
+        layout = torch.channels_last if self._settings.channels_last else torch.contiguous_format
+        return images.contiguous(memory_format=layout)  # the loaders' batches are channels-last
 
 
 def _mix(settings: StepSettings) -> Mix | None:
     """Mixup, CutMix, or either at random; torch's generator, which is seeded at every step, draws."""
+    if settings.augment.mixup <= 0 and settings.augment.cutmix <= 0:
+        return None
     from torchvision.transforms import v2  # costs seconds: only where it is used
 
     chosen: list[Mix] = []
@@ -152,7 +155,5 @@ def _mix(settings: StepSettings) -> Mix | None:
         chosen.append(v2.MixUp(alpha=settings.augment.mixup, num_classes=settings.classes))
     if settings.augment.cutmix > 0:
         chosen.append(v2.CutMix(alpha=settings.augment.cutmix, num_classes=settings.classes))
-    if not chosen:
-        return None
     either: Mix = v2.RandomChoice(chosen)
     return chosen[0] if len(chosen) == 1 else either

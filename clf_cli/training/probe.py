@@ -12,6 +12,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from clf_cli.signals import leave_to_parent
@@ -61,7 +62,7 @@ def main() -> None:
     leave_to_parent()
     probe = Probe(**json.loads(sys.stdin.readline()))
     made: list[Steps] = []
-    ready = _has_room(lambda: made.append(Steps(probe)))
+    ready = _has_room(lambda: made.append(_started(probe)))
     _answer(READY if ready else TOO_LARGE)
     for line in sys.stdin:
         _answer(FITS if ready and _has_room(partial(made[0].train, int(line))) else TOO_LARGE)
@@ -92,8 +93,29 @@ def give_back() -> None:
         torch.cuda.empty_cache()
 
 
+def _started(probe: Probe) -> "Steps":
+    """Steps within the memory that the probe names, the first ones taken."""
+    import torch  # seconds
+
+    from clf_cli.models.malloc import keep_freed_memory
+    from clf_cli.training.room import limit_addresses
+
+    import_module("clf_cli.training.module")  # before the limit: what libraries map is not the step's
+    torch.set_num_threads(probe.threads)
+    device = torch.device(probe.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+        limit_addresses(probe.room, probe.taken)
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        torch.cuda.set_per_process_memory_fraction(GPU_SHARE * free / total, device)
+    steps = Steps(probe)
+    steps.begin()
+    return steps
+
+
 class Steps:
-    """A run's network, optimiser and average in memory, as they are from the second step on."""
+    """A run's network and optimiser in memory, without its loaders, its callbacks and Lightning's loop."""
 
     def __init__(self, probe: Probe) -> None:
         from clf_cli.settings.root import Settings
@@ -105,33 +127,30 @@ class Steps:
 
         from clf_cli.models.build import build_network
         from clf_cli.training.module import ClassifierModule
-        from clf_cli.training.room import limit_addresses
 
-        torch.set_num_threads(probe.threads)
-        self.device = torch.device(probe.device)
         self.probe = probe
+        self.device = torch.device(probe.device)
         self.size = (preprocess.height, preprocess.width)
-        if self.device.type == "cpu":
-            limit_addresses(probe.room, probe.taken)
-        if self.device.type == "cuda":
-            free, total = torch.cuda.mem_get_info(self.device)
-            torch.cuda.set_per_process_memory_fraction(GPU_SHARE * free / total, self.device)
         network = build_network(settings.model.arch, probe.classes, settings.model.drop_rate, image_size=self.size)
         self.module = ClassifierModule(network, _step_settings(probe, settings, preprocess), ()).to(self.device)
         self.optimizer = self.module.configure_optimizers()["optimizer"]
-        self.average = deepcopy(self.module.network) if settings.ema.enabled else None
+        self.averages = settings.ema.enabled
+
+    def begin(self) -> None:
+        """All that is in memory from the second step on, the average too."""
+        self.average = deepcopy(self.module.network) if self.averages else None
         self.train(2)
-        if probe.validates:
+        if self.probe.validates:
             self.validate()
 
-    def train(self, images: int) -> None:
-        """One step of so many images."""
+    def train(self, images: int, precision: str | None = None) -> None:
+        """One step of so many images, in the run's precision or another."""
         import torch
 
         pixels = torch.randint(256, (images, 3, *self.size), dtype=torch.uint8).to(self.device)
         targets = (torch.arange(images) % self.probe.classes).to(self.device)
         self.optimizer.zero_grad(set_to_none=True)
-        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.probe.precision)
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision or self.probe.precision)
         mixed = contextlib.nullcontext() if half is None else torch.autocast(self.device.type, half)
         self.module.train()
         with mixed:

@@ -181,6 +181,8 @@ def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
     sections: dict[str, dict[str, Any]] = read_settings(run.settings).model_dump()
     asked: Mapping[str, Mapping[str, Any]] = resolved.settings.model_dump()
     once = ("optim.batch_size", "optim.accumulate") if resolved.settings.optim.batch_size == "auto" else ()
+    if resolved.settings.compute.precision == "auto":
+        once = (*once, "compute.precision")
     for setting in settings_of("train"):
         if resolved.given(setting.path) and setting.path not in once:  # the run has what `auto` became
             sections[setting.section][setting.key] = asked[setting.section][setting.key]

@@ -73,7 +73,7 @@ def proven(trial: Trial, watcher: Watcher) -> VerifyResumeResult:
     images = f"{EPOCHS} epochs of {trial.train_images:,} train images"
     watcher.say(f"1 of 3: {trial.steps} steps in {images}, left alone ...")
     whole = left_alone(trial, "whole")
-    fix_batch_size(trial, read_settings(whole.settings))
+    fix_auto(trial, read_settings(whole.settings))
     watcher.say(f"2 of 3: the same, killed with SIGKILL after step {trial.kill_after} ...")
     killed = kill(trial)
     checkpoint = killed.step_checkpoint(trial.kill_after)
@@ -169,13 +169,17 @@ def spread(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
     return tuple(turns[: max(count, len(by_class))])
 
 
-def fix_batch_size(trial: Trial, first: Settings) -> None:
-    """Gives the other short runs what `auto` became in the first: a moment later another size may fit."""
-    if trial.settings.optim.batch_size == "auto":
-        settings = read_settings(trial.settings_file)
+def fix_auto(trial: Trial, first: Settings) -> None:
+    """Gives the other short runs what `auto` became in the first: a moment later another size may fit, and another
+    precision be faster."""
+    settings, asked = read_settings(trial.settings_file), trial.settings
+    if asked.optim.batch_size == "auto":
         sizes = {"batch_size": first.optim.batch_size, "accumulate": first.optim.accumulate}
         settings = settings.model_copy(update={"optim": settings.optim.model_copy(update=sizes)})
-        write_text(trial.settings_file, Resolved(settings, {}).to_toml())
+    if asked.compute.precision == "auto":
+        compute = settings.compute.model_copy(update={"precision": first.compute.precision})
+        settings = settings.model_copy(update={"compute": compute})
+    write_text(trial.settings_file, Resolved(settings, {}).to_toml())
 
 
 def left_alone(trial: Trial, name: str) -> RunDir:

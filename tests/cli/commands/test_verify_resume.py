@@ -19,7 +19,7 @@ from clf_cli.render.verify_resume import table
 from clf_cli.settings.load import read_settings
 from clf_cli.settings.root import Settings
 from clf_cli.training.verified import Part, VerifyResumeResult, compared
-from clf_cli.training.verify_resume import fix_batch_size, prepared, reasons, shortened, spread
+from clf_cli.training.verify_resume import fix_auto, prepared, reasons, shortened, spread
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, draw_discs, report_of
 
@@ -210,7 +210,10 @@ def test_auto_is_found_in_the_first_short_run_and_holds_for_the_others(tmp_path:
     trial = prepared(tmp_path, settings, load_dataset(settings.data, seed=0))
     assert (trial.train_images, trial.steps, trial.kill_after) == (160, 6, 4)
     assert read_settings(trial.settings_file).optim.batch_size == "auto"
+    assert read_settings(trial.settings_file).compute.precision == "auto"
     found = auto.model_copy(update={"batch_size": 16, "accumulate": 4})
-    fix_batch_size(trial, settings.model_copy(update={"optim": found}))
-    others = read_settings(trial.settings_file).optim
-    assert (others.batch_size, others.accumulate, others.epochs) == (16, 4, 2)
+    faster = settings.compute.model_copy(update={"precision": "bf16"})
+    fix_auto(trial, settings.model_copy(update={"optim": found, "compute": faster}))
+    others = read_settings(trial.settings_file)
+    assert (others.optim.batch_size, others.optim.accumulate, others.optim.epochs) == (16, 4, 2)
+    assert others.compute.precision == "bf16"
