@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -43,7 +44,7 @@ NO_TRAIN_SCRIPT = "timm's train.py is in no package on PyPI, and --timm-train do
 OURS = ("clf", "clf fp32")
 PROGRAMS = (*OURS, "ultralytics", "fastai", "timm")
 PRECISION = {"clf fp32": "fp32", "ultralytics": "fp32", "fastai": "fp32", "timm": "fp32"}  # of clf: as its run says
-CLF_CACHE = "CLF_CACHE_DIR"
+RESNET = Path("ultralytics/cfg/models/11/yolo11-cls-resnet18.yaml")
 
 
 @dataclass(frozen=True)
@@ -97,17 +98,17 @@ def commands(environments: Path, timm_train: Path | None) -> dict[str, Command |
     """How each program is run, or why it is not."""
     found: dict[str, Command | str] = {"clf": clf, "clf fp32": lambda case: [*clf(case), "--precision", "fp32"]}
     makers: dict[str, Callable[[Path], Command]] = {
-        "ultralytics": lambda python: lambda case: ultralytics(python, case),
-        "fastai": lambda python: lambda case: fastai(python, case),
+        "ultralytics": lambda python: partial(ultralytics, python, from_random_weights(python)),
+        "fastai": lambda python: partial(fastai, python),
     }
     if timm_train is not None:
-        makers["timm"] = lambda python: lambda case: timm(python, timm_train, case)
+        makers["timm"] = lambda python: partial(timm, python, timm_train)
     else:
         found["timm"] = NO_TRAIN_SCRIPT
     for name, make in makers.items():
         try:
             found[name] = make(python_of(environments, name))
-        except (subprocess.CalledProcessError, OSError) as error:
+        except (subprocess.CalledProcessError, OSError, StopIteration) as error:
             said = getattr(error, "stderr", None) or str(error)
             found[name] = f"not installed: {said.strip().splitlines()[-1] if said.strip() else error}"
     return found
@@ -121,9 +122,17 @@ def clf(case: Case) -> list[str]:
     ]
 
 
-def ultralytics(python: Path, case: Case) -> list[str]:
+def from_random_weights(python: Path) -> Path:
+    """Its own description of resnet18, which begins with weights from the network, without these."""
+    ours = python.parents[1] / RESNET.name
+    theirs = next(python.parents[1].rglob(f"site-packages/{RESNET.as_posix()}"))
+    ours.write_text(theirs.read_text(encoding="utf-8").replace("DEFAULT", "None"), encoding="utf-8")
+    return ours
+
+
+def ultralytics(python: Path, model: Path, case: Case) -> list[str]:
     return [
-        *(str(python.with_name("yolo")), "classify", "train", "model=yolo11-cls-resnet18.yaml", f"data={case.data}"),
+        *(str(python.with_name("yolo")), "classify", "train", f"model={model}", f"data={case.data}"),
         *(f"imgsz={case.px}", f"batch={BATCH}", f"epochs={case.epochs}", "device=cpu", "pretrained=False"),
         *(f"project={case.out}", "name=run"),
     ]
@@ -147,7 +156,7 @@ def cpu_seconds(command: list[str], scratch: Path) -> float:
     """User and system time of a process and its children. Raises CalledProcessError with what it said."""
     environment = dict(os.environ) | {
         "OMP_NUM_THREADS": "1",
-        CLF_CACHE: str(scratch / "clf"),
+        "CLF_CACHE_DIR": str(scratch / "clf"),
         "YOLO_CONFIG_DIR": str(scratch / "yolo"),
     }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
