@@ -57,7 +57,9 @@ def _told_memory(error: Exception) -> int | None:
     be loaded for want of it raises an ImportError."""
     if not isinstance(error, MemoryError) and "failed to map segment" not in str(error):
         return None
-    sys.stderr.write("Error: Out of memory.\nFree some, or raise the limit that holds here (ulimit -v).\n")
+    library, _, unmapped = str(error).partition(": failed to map segment")
+    what = f" while {library} was loaded, so before any batch" if unmapped else ""
+    sys.stderr.write(f"Error: Out of memory{what}.\nFree some, or raise the limit that holds here (ulimit -v).\n")
     return RunError.exit_code
 
 

@@ -14,6 +14,7 @@ from clf_cli.values.contract_check import PREPROCESS, SIZE, check_names, check_s
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import Weights
+from clf_cli.values.run_dir import RunDir
 from clf_cli.values.typed import typed
 
 FORMAT_VERSION = 1
@@ -55,6 +56,7 @@ class Checkpoint(CheckpointFacts):
     live_state: StateDict | None  # the live weights, where `state_dict` holds the average
     resumable: bool  # whether it holds an optimiser
     scored_on: str | None = None  # fingerprint of the data of `score`; None: of `data_fingerprint`
+    resumed: int = 0  # how often the run had been resumed when it was written
 
     def weights(self, ema: bool | None = None) -> tuple[StateDict, Weights]:
         """The weights that scored (None), their moving average (True) or the live ones (False), and which they are.
@@ -153,6 +155,7 @@ def _checkpoint(path: Path, data: Mapping[str, Any], meta: Mapping[str, Any]) ->
         live_state=None if live is None else _network_state(live),
         resumable=bool(data.get("optimizer_states")),
         scored_on=meta.get("scored_on"),
+        resumed=meta.get("resumed", 0),
     )
 
 
@@ -194,7 +197,10 @@ def _network_state(state: Mapping[str, Tensor]) -> StateDict:
 
 
 def _whole_beside(path: Path) -> str:
-    """The next step after an unreadable checkpoint: the newest whole one in its folder."""
+    """The next step after an unreadable checkpoint: the newest whole one in its folder, or the best of a run."""
+    best = RunDir(path).best
+    if best.is_file():
+        return f"Name a file: the best checkpoint of this run is {best}."
     folder = path.parent
     others = [other for other in folder.glob("*.ckpt") if other != path] if folder.is_dir() else []
     for other in sorted(others, key=lambda file: file.stat().st_mtime, reverse=True):

@@ -48,7 +48,14 @@ def what_fits(start: Start, size: int) -> str:
         fitting = largest_below(size, prober.fits)
         if fitting is not None and 8 * fitting >= 7 * size and prober.fits(size):
             return "Such a step fits by itself: what the run keeps beside it, or another program, takes the rest."
-    return "" if fitting is None else f"The largest that fits is {fitting}."
+    return told_fitting(fitting, prober.began)
+
+
+def told_fitting(fitting: int | None, began: bool) -> str:
+    """Of the largest size that was found to fit; nothing where none was, and `began` says that some were tried."""
+    if fitting is None:
+        return "" if began else "What fits was not found: the process that tries it had no room or no time to begin."
+    return f"The largest that fits is {fitting}."
 
 
 def parts_of(effective: int) -> tuple[int, ...]:

@@ -98,8 +98,11 @@ def version_drift(recorded: Mapping[str, str], current: Mapping[str, str]) -> li
     ]
 
 
-def judged(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[str, str], run: str) -> tuple[str, ...]:
-    """Lines that tell every difference; `accepted` are those that an earlier resumption was allowed.
+def judged(
+    drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[str, str], run: str, instead: str
+) -> tuple[str, ...]:
+    """Lines that tell every difference; `accepted` are those that an earlier resumption was allowed, `instead` is what
+    may be done if not this.
 
     Raises UsageError (exit 2; DataError, exit 3, where it is the data alone), with all of them, where one is unsafe and
     not allowed, or fixed.
@@ -107,11 +110,10 @@ def judged(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[
     require_known(allowed)
     drifts = list(drifts)
     fixed = [drift for drift in drifts if drift.verdict == "fixed"]
-    asked = [drift for drift in unsafe(drifts) if accepted.get(drift.key) != drift.change]
-    refused = [drift for drift in asked if not _names(allowed, drift.key)]
+    refused = to_allow(drifts, allowed, accepted)
     if not fixed and not refused:
         return tuple(_line(drift) for drift in drifts)
-    stopped = [drift.key for drift in (*fixed, *refused)]
+    stopped = [*(drift.key for drift in fixed), *refused]
     error = DataError if set(stopped) <= DATA else UsageError
     advice = (
         f"What is fixed must be as it was: {', '.join(drift.key for drift in fixed)}. "
@@ -122,8 +124,14 @@ def judged(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[
         "\n".join(
             [f"{run} cannot go on exactly. What differs (was → now):", *(f"  {_line(drift)}" for drift in drifts)]
         ),
-        f"{advice}Undo the change, or start a new run from its weights with --init-from.",
+        f"{advice}Undo the change, or {instead}",
     )
+
+
+def to_allow(drifts: Iterable[Drift], allowed: Collection[str], accepted: Mapping[str, str]) -> list[str]:
+    """Keys of those that need to be allowed and are not, now or by an earlier resumption."""
+    asked = [drift.key for drift in unsafe(drifts) if accepted.get(drift.key) != drift.change]
+    return [key for key in asked if not _names(allowed, key)]
 
 
 def unsafe(drifts: Iterable[Drift]) -> list[Drift]:
@@ -142,10 +150,10 @@ def require_known(allowed: Collection[str]) -> None:
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     for key in allowed:
         if key not in known:
-            near = get_close_matches(key, sorted(known), n=1)
+            near = [name for name in keys if name.endswith(f".{key}")] or get_close_matches(key, sorted(known), n=1)
             raise UsageError(
                 f"--allow-drift {key}: nothing is called that.",
-                f"Did you mean {near[0]}?" if near else "Name what the refusal lists, such as optim.lr.",
+                f"Did you mean {' or '.join(near)}?" if near else "Name what the refusal lists, such as optim.lr.",
             )
 
 

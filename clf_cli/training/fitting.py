@@ -19,7 +19,8 @@ Fits = Callable[[int], bool | None]  # None: nobody knows, because the time is o
 class Prober:
     """Asks a child process whether batch sizes fit; one that was killed over a size is started anew for the next.
 
-    `seconds` is for all of them together. Use it as a context: at its end no child is left.
+    `seconds` is for all of them together, `began` whether the last child was ready to try. Use it as a context: at its
+    end no child is left.
     """
 
     def __init__(self, probe: Probe, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,7 +29,7 @@ class Prober:
         self._end = clock() + seconds
         self._child: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str] = queue.Queue()
-        self._began = True
+        self.began = True
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +39,7 @@ class Prober:
 
     def fits(self, size: int) -> bool | None:
         """Whether a step of so many images has room."""
-        if self._child is None and not (self._began and self._start()):
+        if self._child is None and not (self.began and self._start()):
             return None
         answer = self._ask(str(size))
         if answer is None:
@@ -60,10 +61,10 @@ class Prober:
             start_new_session=True,
         )
         threading.Thread(target=_read, args=(self._child, self._answers), daemon=True).start()
-        self._began = self._ask(json.dumps(asdict(self._probe))) == READY
-        if not self._began:
+        self.began = self._ask(json.dumps(asdict(self._probe))) == READY
+        if not self.began:
             self._stop()
-        return self._began
+        return self.began
 
     def _ask(self, line: str) -> str | None:
         """The child's answer; empty if it died, None if there is no time to wait for it."""

@@ -34,8 +34,8 @@ def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints
     """The callback that writes checkpoints, with the facts that travel in them."""
     section = start.settings.train
 
-    def payload(epoch: int, row: Row | None) -> dict[str, Any]:
-        return clf_payload(
+    def payload(epoch: int, row: Row | None, resumable: bool) -> dict[str, Any]:
+        payload = clf_payload(
             CheckpointFacts(
                 arch=start.settings.model.arch,
                 labels=start.dataset.labels,
@@ -48,6 +48,7 @@ def keeper(start: Start, scores: Scoreboard, averages: list[Ema]) -> Checkpoints
                 data_fingerprint=start.record.data_fingerprint,
             )
         )
+        return payload | ({"resumed": start.record.resumed} if resumable else {})
 
     keeper = Checkpoints(
         start.run, scores, payload, section.monitor, section.checkpoint_every_steps, start.settings.optim.accumulate

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 import lightning.pytorch as L
 
@@ -33,5 +34,6 @@ def told_checkpoint(trainer: L.Trainer, checkpoint: Path | None, fit: Callable[[
             raise
         raise ModelError(
             f"{checkpoint} holds a training state that cannot be taken up: {type(error).__name__} {first_line(error)}.",
-            "Continue from another checkpoint of the run, or start a new run from its weights with --init-from.",
+            "Continue from another checkpoint of the run, or start a new run from its weights: "
+            f"--init-from {quote(str(checkpoint))}",
         ) from error

@@ -1,18 +1,22 @@
 """Continuing a run exactly: its settings, its data, its compute, from its newest whole checkpoint."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from clf_cli.data.codes import CODES
 from clf_cli.data.dataset import Dataset, load_resumed_dataset
+from clf_cli.data.samples import RefusedDataError
 from clf_cli.data.scan import scan_threads
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
-from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift, unsafe, version_drift
+from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift, to_allow, unsafe, version_drift
 from clf_cli.training.drifted_data import data_drift
 from clf_cli.training.record import machine_of
 from clf_cli.training.result import ended_in_export
@@ -34,7 +38,9 @@ class Found:
 
     def judge(self, drifts: Sequence[Drift]) -> tuple[str, ...]:
         """Lines that tell them. Raises UsageError or DataError where one is not allowed."""
-        return judged(drifts, self.allowed, self.record.drift, str(self.run.root))
+        return judged(
+            drifts, self.allowed, self.record.drift, str(self.run.root), start_from(self.run, self.checkpoint.path)
+        )
 
 
 def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]) -> Start | NothingToDo:
@@ -46,9 +52,9 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     found = Found(run, checkpoint, read_record(run), settings, resolved.settings.train.allow_drift)
     drifts = settings_drift(checkpoint.settings, settings)
     _, epochs = planned_epochs(found.record, checkpoint, settings.optim.epochs)
-    found.judge(drifts)
     longer = resolved.given("train.patience") or checkpoint.epoch < settings.optim.epochs != epochs
     if found.record.status == "finished" and not longer and not ended_in_export(run):
+        found.judge(drifts)
         return NothingToDo(run, checkpoint.epoch)
     require_parts(settings)
     compute, compute_notes = resolve_compute(settings.compute)
@@ -56,9 +62,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
         compute = replace(compute, threads=found.record.threads)
     drifts += [*compute_drift(found.record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
     drifts += version_drift(recorded_versions(run), current_versions())
-    found.judge(drifts)
-    threads = scan_threads(settings.compute.workers)
-    dataset = load_resumed_dataset(run, settings.data, checkpoint.labels, threads, progress)
+    dataset = resumed_dataset(found, drifts, progress)
     drifts += data_drift(run, dataset, settings.data, checkpoint)
     return Start(
         run=run,
@@ -78,6 +82,21 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     )
 
 
+def resumed_dataset(found: Found, drifts: Sequence[Drift], progress: Progress) -> Dataset:
+    """The run's images. Raises DataError (exit 3); where they could be left out, with all that this needs."""
+    settings = found.settings
+    try:
+        threads = scan_threads(settings.compute.workers)
+        return load_resumed_dataset(found.run, settings.data, found.checkpoint.labels, threads, progress)
+    except RefusedDataError as error:
+        if any("--on-bad-image" not in CODES[finding.code].fix for finding in error.findings):
+            raise
+        drifts = [*drifts, Drift("data.on_bad_image", "", ""), Drift("data.fingerprint", "", "")]
+        keys = ",".join([*found.allowed, *to_allow(drifts, found.allowed, found.record.drift)])
+        hint = f"{error.hint} To go on without it: --on-bad-image skip --allow-drift {keys}"
+        raise RefusedDataError(error.root, error.findings, error.message, hint) from error
+
+
 def continued_record(found: Found, compute: Compute, dataset: Dataset, drifts: Sequence[Drift]) -> RunRecord:
     """The record of a run that goes on, with what it goes on with."""
     record, settings = found.record, found.settings
@@ -95,6 +114,7 @@ def continued_record(found: Found, compute: Compute, dataset: Dataset, drifts: S
         extended_from=epochs if settings.optim.epochs > epochs else record.extended_from,
         planned=planned,
         drift=record.drift | {drift.key: drift.change for drift in unsafe(drifts)},
+        resumed=record.resumed + 1,
     )
 
 
@@ -132,48 +152,50 @@ def find_checkpoint(path: Path) -> tuple[RunDir, Checkpoint]:
         raise ModelError(
             f"{path} is not a run of clf train, nor a file in one.", f"Name a run's folder. {newest_runs()}"
         )
-    if path.is_file():
+    if not path.is_dir():
         return run, _resumable(read_checkpoint(path))
-    candidates = newest_first(run)
+    candidates = newest_first(run, read_record(run).resumed)
     if not candidates:
         raise ModelError(f"{run.root} has no checkpoint to continue from.", "Start a new run.")
     for candidate in candidates[:-1]:
-        try:
+        with suppress(ModelError):
             return run, _resumable(read_checkpoint(candidate))
-        except ModelError:
-            continue
     return run, _resumable(read_checkpoint(candidates[-1]))
 
 
-def newest_first(run: RunDir) -> list[Path]:
-    """What a run may continue from: step checkpoints after last.ckpt, then last, prev and the other steps.
+def newest_first(run: RunDir, resumed: int) -> list[Path]:
+    """What a run that was `resumed` so often may continue from: step checkpoints after last.ckpt, then last, prev and
+    the other steps.
 
-    After it in steps and in time: a later step may be older, where the run went on from an earlier one since, and an
-    earlier step may be newer, in a copy of the folder.
+    After it by resumptions, then by steps, and by nothing that a clock says: a later step may be of a course that the
+    run left when it went on from an earlier one, and the times of files are lost in copies.
     """
     ends = [path for path in (run.last, run.previous) if path.is_file()]
-    steps = sorted(run.checkpoints.glob("step-*.ckpt"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    written = ends[0].stat().st_mtime_ns if ends else 0
-    newer = [path for path in steps if path.stat().st_mtime_ns > written]
-    if newer and ends:
-        done = _steps_done(ends[0])
-        newer = [path for path in newer if path > run.step_checkpoint(done)]
-    return [*newer, *ends, *(path for path in steps if path not in newer)]
+    steps = sorted(run.checkpoints.glob("step-*.ckpt"), reverse=True)
+    if not steps:
+        return ends
+    end = next((place for place in map(_place, ends) if place is not None), (-1, -1))
+    sought = [path for path in steps if end[0] < resumed or path > run.step_checkpoint(end[1])]
+    places = {path: place for path in sought if (place := _place(path)) is not None and place > end}
+    newer = sorted(places, key=places.__getitem__, reverse=True)
+    return [*newer, *ends, *(path for path in steps if path not in places)]
 
 
-def _steps_done(path: Path) -> int:
-    """Of a checkpoint; 0 where it cannot be read."""
+def _place(path: Path) -> tuple[int, int] | None:
+    """Of a checkpoint in its run: resumptions before it, and steps. None where no run can continue from it."""
     try:
-        return read_checkpoint(path).step
+        checkpoint = _resumable(read_checkpoint(path))
     except ModelError:
-        return 0
+        return None
+    return checkpoint.resumed, checkpoint.step
 
 
 def continued_settings(run: RunDir, resolved: Resolved) -> tuple[Settings, tuple[str, ...]]:
     """The settings of a run that begins again, and lines that tell what differs. Raises what `judged` raises."""
     stored, settings = read_settings(run.settings), merged_settings(run, resolved)
     drifts = settings_drift(stored.model_dump(mode="json"), settings)
-    return settings, judged(drifts, resolved.settings.train.allow_drift, {}, str(run.root))
+    instead = "start a new run: this one has not trained yet."
+    return settings, judged(drifts, resolved.settings.train.allow_drift, {}, str(run.root), instead)
 
 
 def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
@@ -190,10 +212,17 @@ def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
     return with_absolute_paths(Settings.model_validate(sections))
 
 
+def start_from(run: RunDir, checkpoint: Path) -> str:
+    """What to do where the run cannot go on from `checkpoint`."""
+    weights = run.best if run.best.is_file() else checkpoint
+    return f"start a new run from its weights: --init-from {quote(str(weights))}"
+
+
 def _resumable(checkpoint: Checkpoint) -> Checkpoint:
     if not checkpoint.resumable:
         raise ModelError(
             f"{checkpoint.path} holds no optimiser, so a run cannot continue from it.",
-            "Use the run's last.ckpt, or start a new run from these weights with --init-from.",
+            "Use the run's last.ckpt, or start a new run from these weights: "
+            f"--init-from {quote(str(checkpoint.path))}",
         )
     return checkpoint

@@ -21,8 +21,8 @@ class RunRecord:
     """The content of run.json. `extended_from` is the number of epochs before --epochs grew, `started` a time in UTC,
     `init_from` the checkpoint that it started from and `init_run_id` the run which made that, `trackers` what each
     tracker calls the run. `planned` maps optimiser steps to the epochs planned from there on, for a run whose epochs
-    changed; `drift` tells by key what was allowed to change when it was resumed; `machine` is the CPU's instruction
-    set, the GPU and CUDA.
+    changed; `drift` tells by key what was allowed to change when it was resumed, `resumed` how often that was;
+    `machine` is the CPU's instruction set, the GPU and CUDA.
 
     What has a default here may be absent from the file: an earlier clf did not write it.
     """
@@ -45,6 +45,7 @@ class RunRecord:
     trackers: dict[str, str] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     drift: dict[str, str] = field(default_factory=dict)
+    resumed: int = 0
     machine: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ QUIET = (
     *("--no-model-info", "--no-dataset-stats"),
 )
 CPU = Compute("cpu", 1, 0, "fp32", 0, channels_last=True, deterministic=False)
+INSTEAD = "start a new run."
 RECORD = RunRecord("abc", ("clf", "train"), 0, "cpu", 1, 0, "fp32", "blake2b:0", machine={"cpu": "AVX2"})
 
 
@@ -44,6 +45,7 @@ def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     assert main([*arguments, "--quiet"]) == 0
     run = RunDir(out / "run")
     shutil.copyfile(run.step_checkpoint(3), run.last)
+    run.step_checkpoint(6).unlink()
     run.run_json.write_text(run.run_json.read_text().replace('"finished"', '"running"'))
     return run
 
@@ -120,35 +122,38 @@ def test_all_differences_are_told_at_once_and_the_flag_that_allows_them() -> Non
         Drift("compute.threads", "1", "2"),
     ]
     with pytest.raises(UsageError) as refused:
-        judged(drifts, (), {}, "runs/a")
+        judged(drifts, (), {}, "runs/a", INSTEAD)
     for text in ("optim.lr: 0.1 → 0.2", "versions.torch: 2.1 → 2.2", "compute.threads: 1 → 2"):
         assert text in refused.value.message
     assert "--allow-drift optim.lr,versions.torch." in str(refused.value.hint)
-    assert len(judged(drifts, ("optim.lr", "versions.torch"), {}, "runs/a")) == 3
-    assert len(judged(drifts, ("optim", "versions"), {}, "runs/a")) == 3, "a section allows all of it"
+    assert len(judged(drifts, ("optim.lr", "versions.torch"), {}, "runs/a", INSTEAD)) == 3
+    assert len(judged(drifts, ("optim", "versions"), {}, "runs/a", INSTEAD)) == 3, "a section allows all of it"
 
 
 def test_what_is_fixed_cannot_be_allowed() -> None:
     with pytest.raises(UsageError, match=r"model\.arch: a → b"):
-        judged([Drift("model.arch", "a", "b")], ("model.arch", "model"), {}, "runs/a")
+        judged([Drift("model.arch", "a", "b")], ("model.arch", "model"), {}, "runs/a", INSTEAD)
 
 
 def test_changed_classes_are_refused_whatever_is_allowed_and_as_a_mistake_in_the_data() -> None:
     with pytest.raises(DataError, match="classes"):
-        judged([Drift("classes", "3", "4")], ("data",), {}, "runs/a")
+        judged([Drift("classes", "3", "4")], ("data",), {}, "runs/a", INSTEAD)
 
 
 def test_what_was_allowed_once_need_not_be_allowed_again_while_it_is_the_same() -> None:
     drift = Drift("optim.lr", "0.1", "0.2")
-    assert judged([drift], (), {"optim.lr": "0.1 → 0.2"}, "runs/a")
+    assert judged([drift], (), {"optim.lr": "0.1 → 0.2"}, "runs/a", INSTEAD)
     with pytest.raises(UsageError):
-        judged([drift], (), {"optim.lr": "0.1 → 0.3"}, "runs/a")
+        judged([drift], (), {"optim.lr": "0.1 → 0.3"}, "runs/a", INSTEAD)
 
 
 def test_a_key_that_nothing_is_called_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError) as refused:
         require_known(["optim.lrr"])
     assert "optim.lr" in str(refused.value.hint)
+    with pytest.raises(UsageError) as refused:
+        require_known(["lr"])
+    assert str(refused.value.hint) == "Did you mean optim.lr?"
     require_known(["optim.lr", "versions", "machine.gpu", "data.fingerprint"])
 
 
@@ -251,6 +256,29 @@ def test_a_new_class_is_always_refused(clf: Clf, run: RunDir) -> None:
     assert refused.code == 3
     assert "classes: 3 classes → also yellow" in refused.stderr
     assert "--allow-drift" not in refused.stderr
+
+
+def test_an_image_that_was_deleted_is_refused_once_with_all_that_leaving_it_out_needs(clf: Clf, run: RunDir) -> None:
+    (data_of(run) / "train" / "red" / "00.png").unlink()
+    refused = clf("train", "--resume", run.root, "--lr", "0.5")
+    assert refused.code == 3
+    assert "train/red/00.png" in refused.stderr
+    keys = "--on-bad-image skip --allow-drift optim.lr,data.on_bad_image,data.fingerprint"
+    assert keys in refused.stderr
+    done = clf("train", "--resume", run.root, "--lr", "0.5", *keys.split())
+    assert done.code == 0, done.stderr
+    assert json.loads(run.run_json.read_text())["drift"].keys() == {*keys.rsplit(maxsplit=1)[-1].split(",")}
+
+
+def test_settings_versions_and_data_are_refused_together(clf: Clf, run: RunDir) -> None:
+    red = data_of(run) / "train" / "red"
+    shutil.copyfile(red / "01.png", red / "00.png")
+    libraries = json.loads(run.run_json.read_text())["libraries"]
+    edit_record(run, {"libraries": libraries | {"torch": "1.2.3"}})
+    refused = clf("train", "--resume", run.root, "--lr", "0.5")
+    assert refused.code == 2
+    assert "--allow-drift optim.lr,versions.torch,data.fingerprint." in refused.stderr
+    assert f"--init-from {run.best}" in refused.stderr
 
 
 @pytest.mark.parametrize("policy", ["keep", "drop"])

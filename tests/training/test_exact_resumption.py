@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from clf_cli.__main__ import main
+from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
 from clf_cli.training.resume import newest_first
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.run_dir import RunDir
 from tests.end_states import differences, end_state
 from tests.running import Clf, draw_discs, train_arguments
@@ -113,18 +116,39 @@ def test_every_step_has_a_checkpoint_those_at_the_end_of_an_epoch_too(whole: tup
     assert not list(differences(last, same))
 
 
-def test_a_step_checkpoint_that_is_older_than_last_belongs_to_a_course_that_was_left(tmp_path: Path) -> None:
+FACTS = CheckpointFacts(
+    arch="test_resnet",
+    labels=Labels(("blue", "red")),
+    preprocess=Preprocess(32, 32, "squash", "bicubic", 1.0, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)),
+    settings={},
+    score=None,
+    scored_weights="live",
+    epoch=1,
+    run_id="r1",
+    data_fingerprint=None,
+)
+
+
+@pytest.mark.parametrize("clock", [1, 0, -1], ids=["goes on", "stands", "goes back"])
+def test_the_newest_checkpoint_is_known_by_resumptions_and_steps_whatever_the_clock_says(
+    tmp_path: Path, clock: int
+) -> None:
     """A run that went on from step 3 leaves step 9 of its first course behind, and writes last.ckpt at step 4."""
     run = RunDir(tmp_path)
     run.checkpoints.mkdir()
-    written = (run.step_checkpoint(9), run.step_checkpoint(3), run.previous, run.last, run.step_checkpoint(5))
-    for time, path in enumerate(written):
-        path.touch()
-        os.utime(path, (time, time))
-    assert newest_first(run)[:3] == [run.step_checkpoint(5), run.last, run.previous]
+    third, fifth, sixth, ninth = (run.step_checkpoint(step) for step in (3, 5, 6, 9))
+    written = ((run.previous, 0, 2), (third, 0, 3), (ninth, 0, 9), (run.last, 1, 4), (fifth, 1, 5))
+    for time, (path, resumed, step) in enumerate(written):
+        content = {"state_dict": {"network.fc.bias": torch.zeros(2)}, "optimizer_states": [{}], "global_step": step}
+        torch.save(content | {"clf": clf_payload(FACTS) | {"resumed": resumed}}, path)
+        os.utime(path, (1000 + clock * time, 1000 + clock * time))
+    sixth.write_bytes(fifth.read_bytes()[:500])
+    assert newest_first(run, 1) == [fifth, run.last, run.previous, ninth, sixth, third]
+    assert newest_first(run, 2) == [fifth, run.last, run.previous, ninth, sixth, third], "resumed, and nothing kept"
     run.last.unlink()
-    run.previous.unlink()
-    assert newest_first(run) == [run.step_checkpoint(step) for step in (5, 3, 9)]
+    assert newest_first(run, 1)[:2] == [fifth, ninth]
+    fifth.unlink()
+    assert newest_first(run, 1)[:3] == [ninth, third, run.previous], "what is left of the first course"
 
 
 def test_a_copied_folder_goes_on_from_its_end_whatever_the_times_of_its_files(
@@ -134,7 +158,7 @@ def test_a_copied_folder_goes_on_from_its_end_whatever_the_times_of_its_files(
     assert clf(*train_arguments(discs, tmp_path, "run", *flags)).code == 0
     run = RunDir(tmp_path / "run")
     os.utime(run.last, (0, 0))
-    assert newest_first(run)[0] == run.last
+    assert newest_first(run, 0)[0] == run.last
     assert "finished after 1 epochs" in clf("train", "--resume", run.root).stderr
 
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from clf_cli.settings.sections import OptimSection
-from clf_cli.training.batch_size import parts_of
+from clf_cli.training.batch_size import parts_of, told_fitting
 from clf_cli.training.feed import batch_notes
 from clf_cli.training.fitting import Prober, largest_below, largest_of
 from clf_cli.training.probe import Probe
@@ -65,6 +65,9 @@ def test_a_child_that_dies_before_it_is_ready_leaves_it_unknown() -> None:
     with Prober(probe, seconds=120.0) as prober:
         assert prober.fits(8) is None
         assert prober._child is None
+        assert not prober.began
+    assert "no room or no time" in told_fitting(None, prober.began)
+    assert (told_fitting(None, True), told_fitting(3, True)) == ("", "The largest that fits is 3.")
 
 
 @pytest.mark.parametrize(("images", "size"), [*itertools.product((2, 16, 17, 33), (1, 2, 16, 32))])

@@ -11,6 +11,8 @@ import torch
 
 from clf_cli.__main__ import main
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.settings.load import read_settings
+from clf_cli.training.resume import newest_first
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import read_record
 from tests.end_states import differences, end_state
@@ -102,6 +104,20 @@ def test_resumed_in_mid_epoch(clf: Clf, whole_run: RunDir, tmp_path: Path, step:
     assert not list(differences(*(torch.load(run.best, weights_only=True) for run in (whole_run, copy))))
 
 
+def test_set_back_and_killed_it_goes_on_from_there_and_not_from_the_course_that_it_left(
+    clf: Clf, whole_run: RunDir, tmp_path: Path
+) -> None:
+    copy = RunDir(tmp_path / "run")
+    shutil.copytree(whole_run.root, copy.root)
+    copy.run_json.write_text(copy.run_json.read_text().replace('"finished"', '"running"'))
+    assert clf("train", "--resume", copy.step_checkpoint(27)).code == 0
+    shutil.copyfile(whole_run.last, copy.last)  # as killed before the first end of an epoch
+    assert read_record(copy).resumed == read_checkpoint(copy.step_checkpoint(30)).resumed == 1
+    assert newest_first(copy, 1)[:2] == [copy.step_checkpoint(30), copy.last]
+    again = clf("train", "--resume", copy.root, "--epochs", "5")
+    assert "from step-00000030.ckpt" in again.stderr
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopped_by_a_signal_it_saves_first_and_goes_on_exactly(
     clf: Clf, whole_run: RunDir, tiny_dataset: Path, tmp_path: Path, number: signal.Signals, code: int
@@ -178,6 +194,9 @@ def test_a_broken_last_falls_back_to_the_one_before(clf: Clf, whole_run: RunDir,
     shutil.copytree(whole_run.root, copy.root)
     copy.run_json.write_text(copy.run_json.read_text().replace('"finished"', '"running"'))
     copy.last.write_bytes(copy.last.read_bytes()[:5000])
+    assert newest_first(copy, 0)[0] == copy.step_checkpoint(30), "nearer to the end than prev.ckpt"
+    for path in copy.checkpoints.glob("step-*.ckpt"):
+        path.unlink()
     resumed = clf("train", "--resume", copy.root)
     assert resumed.code == 0, resumed.stderr
     assert "prev.ckpt" in resumed.stderr
@@ -198,3 +217,18 @@ def test_what_is_not_a_run(clf: Clf, tmp_path: Path) -> None:
     done = clf("train", "--resume", tmp_path)
     assert done.code == 4
     assert str(tmp_path) in done.stderr
+
+
+def test_a_checkpoint_that_is_not_there_is_told_and_no_other_one_is_taken(clf: Clf, whole_run: RunDir) -> None:
+    done = clf("train", "--resume", whole_run.step_checkpoint(99))
+    assert done.code == 4
+    assert f"There is no checkpoint {whole_run.step_checkpoint(99)}" in done.stderr
+
+
+def test_a_run_where_a_checkpoint_is_due_is_told_its_best(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:
+    data = read_settings(whole_run.settings).data.root
+    assert data is not None
+    done = clf(*train_arguments(data, tmp_path, "next", "--init-from", str(whole_run.root)))
+    assert done.code == 4
+    assert f"the best checkpoint of this run is {whole_run.best}." in done.stderr
+    assert not (tmp_path / "next").exists()

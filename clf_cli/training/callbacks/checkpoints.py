@@ -16,7 +16,8 @@ from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
 TOP = 3
-Payload = Callable[[int, Row | None], dict[str, Any]]  # epoch (from 1), row of the scored weights -> the `clf` key
+# epoch (from 1), row of the scored weights, whether a run may go on from it -> the `clf` key
+Payload = Callable[[int, Row | None, bool], dict[str, Any]]
 Weights = Callable[[], dict[str, Any]]  # -> {"state_dict", maybe "current_model_state"}
 
 
@@ -65,7 +66,7 @@ class Checkpoints(Checkpoint):
         scored = (
             len(rows) == trainer.current_epoch + 1
         )  # in mid-epoch the weights are others than those of the last row
-        checkpoint["clf"] = self._payload(len(rows), rows[-1] if scored else None)
+        checkpoint["clf"] = self._payload(len(rows), rows[-1] if scored else None, True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"top": self._top}
@@ -77,7 +78,8 @@ class Checkpoints(Checkpoint):
         sign = 1.0 if lower_is_better(self._monitor) else -1.0
         kept = sorted([*self._top, row], key=lambda entry: (sign * entry[self._monitor], entry["val/loss"]))[:TOP]
         if is_best or row in kept:
-            checkpoint = self._scored_weights(trainer, pl_module) | {"clf": self._payload(int(row["epoch"]), row)}
+            payload = self._payload(int(row["epoch"]), row, False)
+            checkpoint = self._scored_weights(trainer, pl_module) | {"clf": payload}
             require_finite(checkpoint)
             if row in kept:
                 save_torch(checkpoint, self._path(row))
