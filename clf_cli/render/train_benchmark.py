@@ -65,7 +65,7 @@ def _rates(result: TrainBenchmarkResult) -> Table:
 def _epoch(result: TrainBenchmarkResult) -> str:
     one = result.trained
     val = f", and of {one.val_images:,} to validate" if one.val_images else ""
-    about = duration(result.epoch_seconds)
+    about = _seconds(result.epoch_seconds)
     return f"An epoch of {counted(one.images, 'image')}{val}: about {about}, by {counted(result.steps, 'step')} of it"
 
 
@@ -94,4 +94,6 @@ def _rate(rate: float) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return duration(seconds) if seconds >= 1 else f"{seconds:.2f} s"
+    """`0.35 s`, `8.9 s`, `106 s`: of one epoch, so that the parts add up."""
+    digits = 2 if seconds < 1 else 1 if seconds < 9.95 else 0
+    return f"{seconds:,.{digits}f} s" if seconds < 600 else duration(seconds)
