@@ -54,12 +54,18 @@ def add_noise(picture: Pixels, sigma: float, rng: np.random.Generator) -> None:
 
 def erase(picture: Pixels, largest: float, draws: list[float], color: npt.NDArray[np.uint8]) -> None:
     """A rectangle of 2 % to `largest` of the picture, in one colour (3,), in place."""
-    height, width = picture.shape[:2]
+    rows, columns = erased_part(picture.shape[:2], largest, draws)
+    picture[rows, columns] = color
+
+
+def erased_part(shape: tuple[int, ...], largest: float, draws: list[float]) -> tuple[slice, slice]:
+    """Rows and columns of that rectangle in a picture of `shape` (height, width)."""
+    height, width = shape
     area = 0.02 + (largest - 0.02) * draws[0]
-    shape = math.exp(math.log(3.0) * (2 * draws[1] - 1))
-    tall, wide = min(1.0, math.sqrt(area / shape)), min(1.0, math.sqrt(area * shape))
+    form = math.exp(math.log(3.0) * (2 * draws[1] - 1))
+    tall, wide = min(1.0, math.sqrt(area / form)), min(1.0, math.sqrt(area * form))
     top, left = round(height * (1 - tall) * draws[2]), round(width * (1 - wide) * draws[3])
-    picture[top : top + max(1, round(height * tall)), left : left + max(1, round(width * wide))] = color
+    return slice(top, top + max(1, round(height * tall))), slice(left, left + max(1, round(width * wide)))
 
 
 def _through(canvas: Pixels, size: tuple[int, int]) -> Pixels:

@@ -1,0 +1,182 @@
+"""Images that live on a GPU, as bytes: crops, warps, flips, colours, holes and noise are drawn there, a batch at once.
+
+The random numbers, matrices and colours are those of the CPU (data/placement.py), so the same draw is the same
+picture, up to rounding; only the noise has other numbers.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from clf_cli.data.augment import Keys
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.draws import ERASE, NOISE, Draw, draw_generator, draw_numbers
+from clf_cli.data.effects import erased_part
+from clf_cli.data.knobs import Augment
+from clf_cli.data.loaders import Batch, EvalImages, TrainImages
+from clf_cli.data.placement import LUMA, canvas_sizes, colors, placements
+from clf_cli.data.store import Keeping
+from clf_cli.errors import DataError
+from clf_cli.values.labels import Labels
+from clf_cli.values.preprocess import Preprocess
+
+_NOTHING = Keeping("none")
+
+
+def only_on_cpu(augment: Augment) -> tuple[str, ...]:
+    """The knobs that are on and that a GPU does not draw here."""
+    return tuple(name for name in ("downscale", "jpeg", "blur", "randaugment") if getattr(augment, name))
+
+
+def device_bytes(sizes: np.ndarray, preprocess: Preprocess, augment: Augment) -> int:
+    """Of a train split of sources of `sizes` (N, 2) on a GPU, where all canvases are as large as the largest."""
+    sides = canvas_sizes(sizes, preprocess, augment)
+    return len(sides) * int(sides.max(axis=0).prod()) * 3
+
+
+class DeviceTrainImages(TrainImages):
+    """`TrainImages` whose batches are made, and lie, on `device`. The files are read by `threads` at the first batch."""
+
+    def __init__(
+        self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, device: str, threads: int
+    ) -> None:
+        super().__init__(dataset, preprocess, augment, seed, _NOTHING)
+        self.device = torch.device(device)
+        self._threads = threads
+        self._canvases: Tensor | None = None  # (N, h, w, 3) uint8
+        self._sides = canvas_sizes(self.sizes, preprocess, augment)  # (N, 2) of their pixels that are the image's
+        self._targets = torch.from_numpy(self.targets).to(self.device)
+
+    def __getitems__(self, draws: Sequence[Draw]) -> Batch | DataError:
+        images, epochs, positions = zip(*draws, strict=True)
+        try:
+            canvases = self._uploaded()
+        except DataError as error:
+            return error
+        indices = np.array(images, dtype=np.int64)
+        there = torch.from_numpy(indices).to(self.device, non_blocking=True)
+        keys = Keys(self.seed, epochs[0], positions)
+        chosen = canvases.index_select(0, there).permute(0, 3, 1, 2).float()
+        pixels = draw_batch(chosen, self._sides[indices], self.sizes[indices], keys, self.preprocess, self.augment)
+        return pixels, self._targets.index_select(0, there), there
+
+    def _uploaded(self) -> Tensor:
+        if self._canvases is None:
+            width, height = self._sides.max(axis=0).tolist()
+            background = torch.tensor(self.preprocess.background, dtype=torch.uint8)
+            held = background.repeat(len(self.paths), height, width, 1)
+            with ThreadPoolExecutor(max(1, self._threads)) as pool:
+                for number, pixels in enumerate(pool.map(self.sources.canvas, self.paths)):
+                    held[number, : pixels.shape[0], : pixels.shape[1]] = torch.tensor(pixels)
+            self._canvases = held.to(self.device)
+        return self._canvases
+
+
+class DeviceEvalImages(EvalImages):
+    """`EvalImages` whose pixels lie on `device`, and are normalised there: the same bits."""
+
+    def __init__(
+        self, dataset: Dataset, split: str, preprocess: Preprocess, labels: Labels, device: str, threads: int
+    ) -> None:
+        super().__init__(dataset, split, preprocess, labels, _NOTHING)
+        self.device = torch.device(device)
+        self._threads = threads
+        self._pixels: Tensor | None = None
+        self._targets = torch.from_numpy(self.targets).to(self.device)
+        # A tensor: by a number, CUDA divides by multiplying with its rounded inverse.
+        scales = ((255.0, 255.0, 255.0), preprocess.mean, preprocess.std)
+        self._full, self._mean, self._std = (torch.tensor(scale, device=self.device) for scale in scales)
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch | DataError:
+        if self._pixels is None:
+            try:
+                with ThreadPoolExecutor(max(1, self._threads)) as pool:
+                    pixels = list(pool.map(self.sources.canvas, self.paths))
+            except DataError as error:
+                return error
+            self._pixels = torch.from_numpy(np.stack(pixels)).to(self.device)
+        there = torch.tensor(indices).to(self.device, non_blocking=True)
+        chosen = self._pixels.index_select(0, there).float()
+        images = chosen.div_(self._full).sub_(self._mean).div_(self._std)
+        return images.permute(0, 3, 1, 2), self._targets.index_select(0, there), there
+
+
+def draw_batch(
+    canvases: Tensor, sides: np.ndarray, sizes: np.ndarray, keys: Keys, preprocess: Preprocess, augment: Augment
+) -> Tensor:
+    """(B, 3, H, W) uint8, channels last, of float `canvases` (B, 3, h, w) on the scale of uint8, of which the first
+    `sides` (B, 2: width, height) pixels are the image's; `sizes` (B, 2) are those of the sources."""
+    device, draws = canvases.device, draw_numbers(*keys)
+    matrices = placements(draws, sizes, augment, preprocess)
+    images = canvases
+    if augment.moves:
+        images = _warped(canvases, sides, matrices, preprocess)
+    elif augment.flip:
+        mirrored = torch.from_numpy(matrices[:, 0, 0] < 0).to(device, non_blocking=True)
+        images = torch.where(mirrored[:, None, None, None], canvases.flip(3), canvases)
+    if augment.color:
+        images = _recolored(images.round_(), draws, augment)
+    if augment.noise:
+        images = _with_noise(images, draws, keys, augment)
+    if augment.erase:
+        images = _with_holes(images, draws, keys, augment)
+    pixels = images.round_().clamp_(0, 255).to(torch.uint8)
+    return pixels.contiguous(memory_format=torch.channels_last)
+
+
+def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preprocess: Preprocess) -> Tensor:
+    """Bilinear; beyond the image its edge repeats, in `letterbox` mode there is the background."""
+    device = canvases.device
+    x = torch.arange(preprocess.width, device=device, dtype=torch.float32) + 0.5
+    y = (torch.arange(preprocess.height, device=device, dtype=torch.float32) + 0.5)[:, None]
+    packed = np.concatenate([matrices.reshape(-1, 9), sides], axis=1).astype(np.float32)
+    rows = torch.from_numpy(packed).to(device, non_blocking=True)[:, :, None, None]
+    u, v = (rows[:, at] * x + (rows[:, at + 1] * y + rows[:, at + 2]) for at in (0, 3))
+    if matrices[:, 2, :2].any():
+        depth = rows[:, 6] * x + (rows[:, 7] * y + rows[:, 8])
+        u, v = u / depth, v / depth
+    height, width = canvases.shape[2:]
+    fitted = preprocess.resize_mode == "letterbox"
+    if not fitted:
+        u, v = (torch.minimum(place.clamp_(min=0.5), rows[:, at] - 0.5) for place, at in ((u, 9), (v, 10)))
+    grid = torch.stack([u * (2 / width) - 1, v * (2 / height) - 1], dim=3)
+    behind = torch.tensor(preprocess.background, device=device, dtype=torch.float32)[:, None, None] if fitted else 0.0
+    drawn = functional.grid_sample(canvases - behind, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return drawn + behind
+
+
+def _recolored(images: Tensor, draws: np.ndarray, augment: Augment) -> Tensor:
+    """In `colors` the offset is proportional to the mean, which is known on the device alone."""
+    matrices = colors(draws, np.ones(len(draws)), augment).astype(np.float32)
+    rows = torch.from_numpy(matrices).to(images.device, non_blocking=True)
+    luma = torch.tensor(LUMA, device=images.device)
+    means = (images.mean(dim=(2, 3)) * luma).sum(dim=1)
+    offsets = (rows[:, :, 3] * means[:, None])[:, :, None, None]
+    red, green, blue = (images[:, channel : channel + 1] for channel in range(3))
+    gains = rows[:, :, :3, None, None]
+    mixed = offsets + gains[:, :, 0] * red + gains[:, :, 1] * green + gains[:, :, 2] * blue
+    return mixed.round_().clamp_(0, 255)
+
+
+def _with_noise(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment) -> Tensor:
+    sigmas = np.where(draws[:, NOISE][:, 0] < augment.noise, 3.0 + 12.0 * draws[:, NOISE][:, 1], 0.0)
+    if not sigmas.any():
+        return images
+    generator = torch.Generator(images.device)
+    generator.manual_seed(int(draw_generator(keys.seed, keys.epoch, int(keys.positions[0])).integers(2**62)))
+    noise = torch.randn(images.shape, generator=generator, device=images.device)
+    scales = torch.from_numpy(sigmas.astype(np.float32)).to(images.device, non_blocking=True)
+    return torch.addcmul(images, noise, scales[:, None, None, None]).round_().clamp_(0, 255)
+
+
+def _with_holes(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment) -> Tensor:
+    for number in np.flatnonzero(draws[:, ERASE][:, 0] < augment.erase).tolist():
+        rng = draw_generator(keys.seed, keys.epoch, int(keys.positions[number]))
+        color = torch.from_numpy(rng.integers(0, 256, 3, dtype=np.uint8)).to(images.device, non_blocking=True)
+        rows, columns = erased_part(images.shape[2:], augment.erase_area, draws[number, ERASE][1:].tolist())
+        images[number, :, rows, columns] = color.float()[:, None, None]
+    return images
