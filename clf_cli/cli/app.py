@@ -38,7 +38,7 @@ COMMAND_PANELS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Ship it": (
         ("export", "Write a checkpoint as an ONNX file and check it.", "export"),
         ("validate-onnx", "Compare an ONNX file with the checkpoint that it came from.", "validate_onnx"),
-        ("benchmark", "Time a model in torch and in ONNX Runtime, precision by precision, side by side.", "benchmark"),
+        ("benchmark", "Time a model, precision by precision, or with --train this machine's training.", "benchmark"),
         ("predict", "Label images with a model.", "predict"),
     ),
     "Data": (
