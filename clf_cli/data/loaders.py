@@ -172,6 +172,7 @@ class ImageLoader(DataLoader[Item]):
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # a generator: nothing is read before the first batch
         read = super().__iter__
+        self.store.open()
         for batch in patient(read, self, self._paths_of) if self.num_workers else read():
             yield _raised(batch)
 

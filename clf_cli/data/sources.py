@@ -10,7 +10,7 @@ from clf_cli.data.canvas import read_canvas, read_image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import Augment
 from clf_cli.data.placement import canvas_scale, canvas_sizes
-from clf_cli.data.store import Keeping, PixelStore, stored_in
+from clf_cli.data.store import Keeping, PixelStore
 from clf_cli.data.warp import Pixels
 from clf_cli.values.preprocess import Preprocess, resize
 
@@ -36,8 +36,7 @@ class Sources:
         self._numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
         self._facts = {path: dataset.files[path] for path in self._numbers}
         sides = canvas_sizes([self.size(path) for path in self._numbers], preprocess, augment or _EVALUATION)
-        file = stored_in(sides, self._key()) if keeping.where == "disk" else None
-        self.store = PixelStore(sides, keeping.where, file, keeping.shared)
+        self.store = PixelStore(sides, keeping, self._key() if keeping.where == "disk" else ())
 
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of the source."""

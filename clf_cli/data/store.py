@@ -44,17 +44,15 @@ class PixelStore:
     process may be writing just then, and a file may be broken. Writing the same picture twice at once does no harm.
     """
 
-    def __init__(
-        self, sizes: npt.NDArray[np.int64], kept: Kept, file: Path | None = None, shared: bool = False
-    ) -> None:
-        """For pictures of `sizes` (N, 2: width, height); on disk in `file`, which `stored_in` has made. `shared` with
-        processes that this one will fork: memory of one's own is faster to fill."""
+    def __init__(self, sizes: npt.NDArray[np.int64], keeping: Keeping, key: Iterable[str] = ()) -> None:
+        """For pictures of `sizes` (N, 2: width, height); `key` names their file (`stored_in`), where they go to one."""
         self._sizes = np.asarray(sizes, dtype=np.int64).reshape(-1, 2)
         self._starts = np.concatenate([[0], np.cumsum(self._sizes.prod(axis=1) * 3)])
-        self.kept: Kept = kept if len(self._sizes) else "none"
-        self._file = file
-        self._shared = shared
-        self._open()
+        self.kept: Kept = keeping.where if len(self._sizes) else "none"
+        self._shared = keeping.shared
+        self._key = tuple(key)
+        self._file: Path | None = None
+        self._opened = False
 
     @property
     def held(self) -> int:
@@ -63,10 +61,11 @@ class PixelStore:
 
     def __len__(self) -> int:
         """How many pictures are held."""
-        return 0 if self.kept == "none" else int(np.count_nonzero(self._sums))
+        return int(np.count_nonzero(self._sums)) if self._opened and self.kept != "none" else 0
 
     def get(self, number: int) -> Pixels | None:
         """A picture, or None where it is not held; it must not be changed."""
+        self.open()
         if self.kept == "none" or not self._sums[number]:
             return None
         pixels = self._pixels(number)
@@ -78,6 +77,7 @@ class PixelStore:
 
     def put(self, number: int, pixels: Pixels) -> None:
         """Keeps a picture, if anything is kept."""
+        self.open()
         if self.kept == "none":
             return
         self._pixels(number)[:] = pixels
@@ -88,11 +88,16 @@ class PixelStore:
         width, height = self._sizes[number]
         return self._buffer[self._starts[number] : self._starts[number + 1]].reshape(height, width, 3)
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Takes the memory or the file, once; before processes that share it are forked. Raises RunError (exit 6)
+        where a file has no room."""
+        if self._opened or self.kept == "none":
+            return
+        self._opened = True
         count, total = len(self._sizes), int(self._starts[-1])
         self._trusted = np.zeros(count, np.bool_)
-        if self.kept == "none":
-            return
+        if self.kept == "disk":
+            self._file = stored_in(self._sizes, self._key)
         raw: Any
         start = 0
         if self._file is None and not self._shared:
@@ -107,15 +112,9 @@ class PixelStore:
         self._checks = self._file is not None or self._shared
 
     def __getstate__(self) -> dict[str, Any]:
-        """A process that is not forked opens the file again, or has its own memory."""
-        own = ("_sizes", "_starts", "kept", "_file")
-        return {name: self.__dict__[name] for name in own} | {"_shared": False}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        if self._file is not None and not self._file.exists():
-            self.kept = "none"
-        self._open()
+        """A process that is not forked opens the file itself, or has its own memory."""
+        own = ("_sizes", "_starts", "_key", "kept")
+        return {name: self.__dict__[name] for name in own} | {"_shared": False, "_file": None, "_opened": False}
 
 
 def stored_in(sizes: npt.NDArray[np.int64], key: Iterable[str], folder: Path | None = None) -> Path:

@@ -163,7 +163,8 @@ def estimate_statistics(
     if len(dataset.need("train")) < 2:
         raise DataError(f"{dataset.root} has one train image: it has no variance.", "Name more data with --data.")
     try:
-        loading = Loading(settings["optim"]["batch_size"], compute.workers, compute.device.startswith("cuda"))
+        pin = compute.device.startswith("cuda")
+        loading = Loading(settings["optim"]["batch_size"], compute.workers, pin, cache="none")
         augment = resolve_augment(AugmentSection.model_validate(settings["augment"]), checkpoint.labels)
         seed = settings["compute"]["seed"]
     except (KeyError, ValueError) as error:

@@ -25,7 +25,7 @@ HARMLESS = (
         "compute.workers",
         "versions.python",
     ),
-    *("versions.onnx", "versions.onnxruntime", "compute.worker_timeout"),
+    *("versions.onnx", "versions.onnxruntime", "compute.worker_timeout", "compute.cache"),
 )
 ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
 FIXED = (

@@ -20,6 +20,7 @@ from clf_cli.data.samplers import epoch_length, targets_of
 from clf_cli.engine.sampler import draws_evenly, loss_weights, sampler_report
 from clf_cli.engine.thumbnails import thumbnails
 from clf_cli.settings.sections import OptimSection
+from clf_cli.training.image_cache import image_bytes, resolve_cache
 from clf_cli.training.scores import ValImages
 from clf_cli.training.start import Start
 from clf_cli.values.predictions import EVAL_BATCH
@@ -65,11 +66,13 @@ def build_feed(start: Start) -> Feed:
     augment = resolve_augment(settings.augment, labels)
     seed, optim = settings.compute.seed, settings.optim
     pin, patience = start.compute.device.startswith("cuda"), settings.compute.worker_timeout
-    loading = Loading(optim.images_per_batch, start.compute.workers, pin, timeout=patience)
+    validates = settings.train.val and bool(dataset.split("val"))
+    needed = image_bytes(dataset, start.preprocess, augment, validates)
+    cache, told = resolve_cache(settings.compute.cache, needed, start.compute.workers)
+    loading = Loading(optim.images_per_batch, start.compute.workers, pin, cache, timeout=patience)
     weights = loss_weights(targets_of(dataset.split("train"), labels), len(labels), optim)
     twice = sampler_report(dataset, optim, seed, epoch=1).findings
-    validates = settings.train.val and bool(dataset.split("val"))
-    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin, timeout=patience)
+    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin, cache, timeout=patience)
     return Feed(
         dataset=dataset,
         preprocess=start.preprocess,
@@ -79,7 +82,12 @@ def build_feed(start: Start) -> Feed:
         class_weights=None if weights is None else tuple(weights.tolist()),
         optim=optim,
         seed=seed,
-        notes=(*augment.notes, *batch_notes(len(dataset.split("train")), optim), *_warnings(twice)),
+        notes=(
+            *([told] if told else []),
+            *augment.notes,
+            *batch_notes(len(dataset.split("train")), optim),
+            *_warnings(twice),
+        ),
     )
 
 

@@ -1,0 +1,59 @@
+"""Where a run keeps its decoded images between epochs: what `--cache` comes to on this machine."""
+
+from multiprocessing import get_start_method
+from typing import Literal
+
+import numpy as np
+
+from clf_cli.data.dataset import Dataset
+from clf_cli.data.knobs import Augment
+from clf_cli.data.placement import canvas_sizes
+from clf_cli.data.store import Kept, canvas_folder, disk_room
+from clf_cli.errors import RunError
+from clf_cli.training.room import memory_left
+from clf_cli.values.preprocess import Preprocess
+
+SHARE = 0.5  # of the free memory that auto takes; the rest is the network's, and other people's
+UNKNOWN = 2 * 2**30  # bytes that auto takes where nothing says how much memory is free
+
+Asked = Literal["auto", "ram", "disk", "none"]
+
+
+def resolve_cache(asked: Asked, needed: int, workers: int, free: int | None = None) -> tuple[Kept, str]:
+    """Where `needed` bytes of images go, and a line that says so; `free` memory defaults to what this machine has.
+
+    Raises RunError (exit 6) where memory was asked for and cannot hold them; a file says so when it is opened.
+    """
+    free = memory_left() if free is None else free
+    copies = workers if workers and get_start_method() != "fork" else 1  # forks share
+    room, wanted = (UNKNOWN if free is None else free), needed * copies
+    if asked == "ram" and wanted > room and free is not None:
+        raise RunError(
+            f"--cache ram: the images take {_mb(wanted)}, and {_mb(room)} of memory are free.",
+            "--cache auto takes what there is room for; --cache disk keeps them in a file.",
+        )
+    if asked != "auto":
+        return asked, ""
+    if wanted <= SHARE * room:
+        return "ram", f"--cache auto: ram, {_mb(wanted)} of images."
+    on_disk = disk_room()
+    why = f"the images take {_mb(wanted)} of {_mb(room)} of memory"
+    if needed <= SHARE * on_disk:
+        return "disk", f"--cache auto: disk, for {why}; {_mb(needed)} in {canvas_folder()}."
+    return (
+        "none",
+        f"--cache auto: none, for {why}, and the disk has {_mb(on_disk)} for them. Each epoch reads all files.",
+    )
+
+
+def image_bytes(dataset: Dataset, preprocess: Preprocess, augment: Augment, validates: bool) -> int:
+    """What the train split's canvases and the val split's pixels take."""
+    paths = {sample.path for sample in dataset.split("train")}
+    sizes = np.array([(dataset.files[path].width, dataset.files[path].height) for path in paths]).reshape(-1, 2)
+    train = int(canvas_sizes(sizes, preprocess, augment).prod(axis=1).sum()) * 3
+    val = len({sample.path for sample in dataset.split("val")}) * preprocess.height * preprocess.width * 3
+    return train + val * validates
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
