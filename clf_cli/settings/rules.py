@@ -33,6 +33,10 @@ def conflicts(settings: Settings) -> tuple[str, ...]:
             "--no-checkpoints leaves no weights to export: add --no-export.",
         ),
         (
+            train.checkpoint_every_steps is not None and not settings.callbacks.checkpoints,
+            "--checkpoint-every-steps keeps nothing with --no-checkpoints: leave one of them out.",
+        ),
+        (
             synth.like is not None and synth.target < synth.below,
             f"--target {synth.target} is less than --below {synth.below}: classes that need images would get none.",
         ),

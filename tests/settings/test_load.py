@@ -348,6 +348,8 @@ def test_settings_that_exclude_each_other_are_named_as_flags(flags, names):
 
 def test_an_export_needs_a_checkpoint():
     assert "--no-checkpoints leaves no weights to export" in message(flags={"callbacks.checkpoints": "false"})
+    kept_nowhere = {"callbacks.checkpoints": "false", "export.enabled": "false", "train.checkpoint_every_steps": "5"}
+    assert "--checkpoint-every-steps keeps nothing with --no-checkpoints" in message(flags=kept_nowhere)
     without = resolve("train", {"callbacks.checkpoints": "false", "export.enabled": "false"}).settings
     assert not without.callbacks.checkpoints
 
