@@ -4,7 +4,11 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from clf_cli.errors import ModelError, first_line
 from clf_cli.models.onnx_outside import Message, messages, not_onnx, varint
@@ -41,16 +45,36 @@ def _check(path: Path, size: int, _: int) -> None:
         raise not_onnx(path) from error
     if reason:
         raise ModelError(f"{path} is refused, and nothing of it was run: {reason}.", _HINT)
-    import onnx  # a fifth of a second, which a file that is none does not take
-
     try:
-        onnx.checker.check_model(str(path))
+        _native().checker.check_model_path(str(path), False, False, False)  # as onnx.checker.check_model calls it
     except Exception as error:  # of several kinds, by what is broken
         if _UNTOLD in str(error):
             return
         if "parse" in str(error):
             raise not_onnx(path) from error
         raise ModelError(f"{path} is refused by ONNX's checker: {first_line(error)}", _HINT) from error
+
+
+_NATIVE = "onnx.onnx_cpp2py_export"
+_loading = Lock()
+
+
+def _native() -> Any:
+    """ONNX's compiled code, where its checker is, without the package around it, whose import takes 25 ms and more at
+    the end of the process. `import onnx` finds it loaded later on."""
+    with _loading:
+        package = None if {"onnx", _NATIVE} & sys.modules.keys() else find_spec("onnx")
+        found = PathFinder.find_spec(_NATIVE, package.submodule_search_locations) if package else None
+        if found is not None and found.loader is not None:
+            sys.modules[_NATIVE] = module = module_from_spec(found)
+            try:
+                found.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[_NATIVE]
+                raise
+        elif _NATIVE not in sys.modules:
+            import onnx  # noqa: F401 - it loads the compiled code
+    return sys.modules[_NATIVE]
 
 
 _HINT = "clf reads image classifiers of ONNX's own operators; export it again without the rest."
