@@ -1,5 +1,6 @@
 """The clf command: the table of its commands, each imported only when it is called."""
 
+import gc
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -107,6 +108,9 @@ class Lazy(HelpCommand):
         from clf_cli.data.library_caches import settle_folders, temporary_place  # 20 ms, which help need not wait for
 
         settle_folders()
+        if not gc.isenabled():  # __main__.py
+            gc.freeze()  # what was imported stays
+            gc.enable()
         try:
             return super().invoke(ctx)
         except OSError:  # of a library that wants a temporary file
