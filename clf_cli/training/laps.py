@@ -1,7 +1,7 @@
 """Seconds of each part of an epoch, from the marks that Lightning's loop sets for profilers."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -46,8 +46,8 @@ class Laps(Profiler):
         self._clock = clock
         self._open: list[str] = []
         self._since = clock()
-        self._ledger: Counter[Part] = Counter()
-        self.epochs: list[Counter[Part]] = []
+        self._ledger: defaultdict[Part, float] = defaultdict(float)
+        self.epochs: list[defaultdict[Part, float]] = []
         self.waits_for: torch.device | None = None
 
     def start(self, action_name: str) -> None:
@@ -61,13 +61,13 @@ class Laps(Profiler):
     def begin(self) -> None:
         """Everything from here on is of the next epoch."""
         self._book()
-        self._ledger = Counter()
+        self._ledger = defaultdict(float)
         self.epochs.append(self._ledger)
 
     def end(self) -> None:
         """Nothing after this is of an epoch."""
         self._book()
-        self._ledger = Counter()
+        self._ledger = defaultdict(float)
 
     def around(self, call: Callable[..., Any], mark: str) -> Callable[..., Any]:
         """The same, its time under `mark`."""

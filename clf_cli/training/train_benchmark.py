@@ -9,8 +9,6 @@ from clf_cli.values.report import FindingJson, finding
 WORTH = 1.15  # times as fast: below it a change is noise
 BUSY = 0.9  # share of a core below which another process was in the way
 WAITS = 0.05  # share of a training step's time from which waiting for images is worth a change
-OF_STEPS = ("data wait", "forward and backward", "optimiser", "moving average", "guards", "training loop")
-OF_EPOCHS = ("validation", "checkpoints", "other callbacks")
 Part = Literal[
     "data wait",
     "forward and backward",
@@ -22,6 +20,15 @@ Part = Literal[
     "checkpoints",
     "other callbacks",
 ]
+OF_STEPS: tuple[Part, ...] = (
+    "data wait",
+    "forward and backward",
+    "optimiser",
+    "moving average",
+    "guards",
+    "training loop",
+)
+OF_EPOCHS: tuple[Part, ...] = ("validation", "checkpoints", "other callbacks")
 
 
 @dataclass(frozen=True)
