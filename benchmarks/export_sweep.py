@@ -160,8 +160,9 @@ def set_norms(network: Any, seen: Any) -> None:
             layer.running_var.clamp_(min=0.1 * float(layer.running_var.mean()))
 
 
-def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
-    """A checkpoint as training writes it; returns what is known of the network."""
+def write_checkpoint(arch: str, path: Path, image_size: int | None = None) -> dict[str, Any]:
+    """A checkpoint as training writes it, at the architecture's own input size unless told; returns what is known of
+    the network."""
     import torch
 
     from clf_cli.models.build import architecture, build_network, preprocess_for
@@ -170,7 +171,7 @@ def write_checkpoint(arch: str, path: Path) -> dict[str, Any]:
     from clf_cli.settings.sections import ModelSection
     from clf_cli.values.labels import Labels
 
-    preprocess = preprocess_for(ModelSection(arch=arch, pretrained=False))
+    preprocess = preprocess_for(ModelSection(arch=arch, pretrained=False, image_size=image_size))
     height, width = preprocess.height, preprocess.width
     torch.manual_seed(0)
     network = build_network(arch, CLASSES, image_size=(height, width))

@@ -157,6 +157,34 @@ def test_every_level_can_be_told_from_its_normalized_value(mean, std):
     np.testing.assert_array_equal(np.rint(back), pixels)
 
 
+@with_options(derandomize=True, deadline=None, max_examples=40)
+@given(channels, channels, st.integers(0, 2**32 - 1))
+def test_normalized_values_are_those_of_the_formula_bit_for_bit(mean, std, seed):
+    preprocess = Preprocess(16, 48, mean=mean, std=std)
+    rng = np.random.default_rng(seed)
+    pixels = np.stack([rng.permutation(np.arange(768, dtype=np.uint16) % 256) for _ in range(3)], axis=1)
+    pixels = pixels.astype(np.uint8).reshape(16, 48, 3)
+    formula = (pixels.astype(np.float32) / np.float32(255) - np.float32(mean)) / np.float32(std)
+    expected = np.ascontiguousarray(formula.transpose(2, 0, 1))
+    room = np.full((3, 16, 48), np.nan, np.float32)
+    assert normalize(pixels, preprocess, room) is room
+    for values in (room, normalize(pixels, preprocess), normalize(pixels[None], preprocess)[0]):
+        np.testing.assert_array_equal(values.view(np.uint32), expected.view(np.uint32))
+        assert values.flags.c_contiguous
+
+
+@pytest.mark.parametrize("in_graph", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_image_goes_into_the_room_that_is_given(mode, in_graph):
+    preprocess = Preprocess(24, 40, mode, normalized_in_graph=in_graph)
+    image = noise((61, 33))
+    expected = preprocess_image(image, preprocess)
+    room = np.full((2, *preprocess.input_shape), 7, expected.dtype)
+    assert np.shares_memory(preprocess_image(image, preprocess, room[1]), room)
+    np.testing.assert_array_equal(room[1], expected)
+    assert (room[0] == 7).all()
+
+
 def test_normalize_is_per_channel_on_the_scale_of_one():
     preprocess = Preprocess(1, 2, mean=(0.5, 0.0, 0.2), std=(0.5, 1.0, 0.4))
     pixels = np.array([[[255, 51, 0], [0, 255, 102]]], dtype=np.uint8)
