@@ -1,0 +1,62 @@
+"""The batch path against the same augmentation in Pillow, from the source, one image at a time: one distribution."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from clf_cli.data.augment import Keys, augment_image
+from clf_cli.data.knobs import PRESETS, Augment
+from clf_cli.values.preprocess import Preprocess
+from tests.plain_augmentation import plain_augment
+
+PREPROCESS = Preprocess(64, 64)
+COUNT = 150
+
+
+def photograph(width: int = 120, height: int = 90) -> Image.Image:
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]  # fmt: skip
+    soft = np.asarray(Image.fromarray(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8)).resize((width, height)))
+    pixels = np.stack([190 - 140 * x, 60 + 120 * y, 150 - 80 * x * y], axis=-1) + (soft - 127.0) * 0.35
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def both(augment: Augment) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (COUNT, 64, 64, 3) of the same keys, ours and the plain ones."""
+    image = photograph()
+    plain = [plain_augment(image, PREPROCESS, augment, (0, 1, at)) for at in range(COUNT)]
+    return augment_image(image, PREPROCESS, augment, Keys(0, 1, range(COUNT))).astype(float), np.array(plain, float)
+
+
+@pytest.mark.parametrize("name", ["basic", "strong", "ocr"])
+def test_presets_draw_the_same_pictures_but_for_rounding_noise_and_holes(name):
+    """One key decides the same crop, warp, flip and colours on both sides, so that pictures agree pair by pair."""
+    ours, plain = both(PRESETS[name])
+    apart = np.abs(ours - plain).mean(axis=(1, 2, 3))
+    assert np.median(apart) < 3.0  # levels of 255; the noise of the two differs, and where crops end, by half a pixel
+    assert np.abs(ours.mean(axis=0) - plain.mean(axis=0)).max() < 8
+
+
+@pytest.mark.parametrize(
+    "augment", [*PRESETS.values(), *(Augment("x", **{knob: 1.0}) for knob in ("blur", "jpeg", "noise", "downscale"))]
+)
+def test_brightness_spread_saturation_and_detail_have_one_distribution(augment):
+    ours, plain = both(augment)
+    for measure in (
+        lambda pixels: pixels.mean(axis=(1, 2, 3)),
+        lambda pixels: pixels.std(axis=(1, 2, 3)),
+        lambda pixels: np.ptp(pixels, axis=-1).mean(axis=(1, 2)),
+        lambda pixels: np.abs(np.diff(pixels, axis=2)).mean(axis=(1, 2, 3)),
+    ):
+        a, b = measure(ours), measure(plain)
+        assert stats.ks_2samp(a, b, method="asymp").statistic < 0.15 or np.abs(a - b).mean() < 0.05 * b.mean()
+
+
+def test_of_noise_level_and_shape_are_the_same():
+    ours, plain = both(Augment("x", noise=1.0))
+    level = both(Augment("x"))[0]
+    noise, expected = ours - level, plain - level
+    middle = (level > 60) & (level < 195)
+    assert noise[middle].std() == pytest.approx(expected[middle].std(), rel=0.02)
+    assert abs(noise[middle].mean()) < 0.1
