@@ -101,3 +101,13 @@ def test_config_imports_nothing_heavy(tmp_path, arguments):
     code, modules = run(tmp_path, *arguments)
     assert code == 0
     assert not modules & HEAVY
+
+
+def test_a_command_runs_with_garbage_collected(tmp_path):
+    """The start turns the collector off: it must be on again when the work begins."""
+    program = (
+        "import gc, sys; from clf_cli.__main__ import main; "
+        "sys.argv = ['clf', 'models', 'resnet18']; code = main(); sys.exit(code or not gc.isenabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 0

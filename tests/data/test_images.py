@@ -4,6 +4,8 @@ import contextlib
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -300,3 +302,17 @@ def test_an_open_image_that_is_cut_short_has_a_reason():
 @pytest.mark.parametrize("name", ["a\0b.png", "x" * 5000 + ".png"])
 def test_paths_that_the_system_refuses_are_reasons(tmp_path: Path, name):
     reason(tmp_path / name)
+
+
+def test_the_common_formats_do_not_load_the_readers_of_the_others(tmp_path: Path):
+    """In a fresh interpreter: this one has loaded them."""
+    for suffix in ("jpg", "png", "webp", "tif"):
+        Image.new("RGB", (8, 8), (90, 20, 30)).save(tmp_path / f"one.{suffix}")
+    code = (
+        "import sys; from pathlib import Path; from clf_cli.data.images import open_image\n"
+        "for suffix, loaded in (('jpg', False), ('png', False), ('webp', True), ('tif', True)):\n"
+        f"    assert open_image(Path({str(tmp_path)!r}) / f'one.{{suffix}}').size == (8, 8)\n"
+        "    assert ('PIL.WebPImagePlugin' in sys.modules) is loaded, suffix\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

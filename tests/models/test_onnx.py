@@ -15,7 +15,7 @@ import pytest
 from onnx import helper
 
 from clf_cli.errors import ModelError
-from clf_cli.models.onnx import onnx_classifier, onnx_logits, read_contract
+from clf_cli.models.onnx import onnx_classifier, onnx_logits, open_session, read_contract
 from clf_cli.values.contract import CONTRACT_KEY
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
@@ -50,6 +50,28 @@ def test_never_imports_torch(tmp_path):
         f"onnx_logits(Path({str(path)!r})); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+def test_the_checker_is_loaded_alone_and_the_package_finds_it_later(tmp_path):
+    path = write_onnx_file(tmp_path / "model.onnx")
+    code = (
+        "import sys; from pathlib import Path; from clf_cli.models.onnx import onnx_logits; "
+        f"path = {str(path)!r}; onnx_logits(Path(path)); assert 'onnx' not in sys.modules; "
+        "native = sys.modules['onnx.onnx_cpp2py_export']; import onnx, onnx.shape_inference; "
+        "onnx.checker.check_model(path); onnx.shape_inference.infer_shapes(onnx.load(path)); "
+        "assert sys.modules['onnx.onnx_cpp2py_export'] is native"
+    )
+    assert subprocess.run([sys.executable, "-W", "error", "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_threads_wait_busily_or_not(tmp_path, spin):
+    options = open_session(write_onnx_file(tmp_path / "model.onnx"), 2, spin=spin).get_session_options()
+    if spin:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry("session.intra_op.allow_spinning")
+    else:
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 class TestRefused:
