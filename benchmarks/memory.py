@@ -4,10 +4,11 @@
 
 resnet18 at 96 and 224 px, batch 32, one math thread, on JPEG files that this script draws. The bare loop imports torch
 and timm, and steps on one batch in memory in the precision and layout that the run took, then scores a batch of 64.
-The peak is the largest sum of proportional set sizes (PSS) of a process and its children, read 20 times a second; the
-kernel's own peak of the largest process (VmHWM) stands beside it. `cache` is what the run keeps decoded, as `--dry-run`
-tells it; `clf no export` is the same run without the ONNX file and the page of its end. Linux only. Both sides take
-turns; one JSON line per case is appended, and cases that are there are skipped.
+The peak is of a process and its children, read 20 times a second: anonymous and shared pages, each shared by its users
+(PSS), and the file pages, mostly libraries, of the process that maps most of them: their PSS depends on what else runs
+on the machine. The kernel's own peak of the largest process (VmHWM) stands beside it. `cache` is what the run
+keeps decoded, as `--dry-run` tells it; `clf no export` is the same run without the ONNX file and the page of its end.
+Linux only. Both sides take turns; one JSON line per case is appended, and cases that are there are skipped.
 """
 
 import argparse
@@ -62,20 +63,21 @@ def train_command(data: Path, px: int, out: Path, *flags: str) -> list[str]:
 
 
 def peak_of(command: list[str], scratch: Path) -> tuple[float, float]:
-    """Peak MiB of the process tree (PSS) and of its largest process (VmHWM). Raises CalledProcessError."""
+    """Peak MiB of the process tree and of its largest process (VmHWM). Raises CalledProcessError."""
     environment = dict(os.environ) | {"OMP_NUM_THREADS": "1", "CLF_CACHE_DIR": str(scratch / "cache")}
     process = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=scratch
     )
-    pss = largest = 0
+    peak = largest = 0
     while process.poll() is None:
         tree = list(processes_below(process.pid))
-        pss = max(pss, sum(_bytes(f"/proc/{pid}/smaps_rollup", "Pss") for pid in tree))
+        own = sum(_bytes(f"/proc/{pid}/smaps_rollup", "Pss_Anon", "Pss_Shmem") for pid in tree)
+        peak = max(peak, own + max(_bytes(f"/proc/{pid}/status", "RssFile") for pid in tree))
         largest = max([largest, *(_bytes(f"/proc/{pid}/status", "VmHWM") for pid in tree)])
         time.sleep(INTERVAL)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return pss / MIB, largest / MIB
+    return peak / MIB, largest / MIB
 
 
 def processes_below(pid: int) -> Iterator[int]:
@@ -87,13 +89,11 @@ def processes_below(pid: int) -> Iterator[int]:
                 yield from processes_below(int(child))
 
 
-def _bytes(path: str, name: str) -> int:
-    """A field in kB of a process that may have ended."""
+def _bytes(path: str, *names: str) -> int:
+    """The sum of fields in kB of a process that may have ended."""
     with contextlib.suppress(OSError):
-        for line in Path(path).read_text().splitlines():
-            key, _, value = line.partition(":")
-            if key == name:
-                return int(value.split()[0]) * 1024
+        fields = (line.partition(":") for line in Path(path).read_text().splitlines())
+        return 1024 * sum(int(value.split()[0]) for name, _, value in fields if name in names)
     return 0
 
 

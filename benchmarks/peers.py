@@ -229,7 +229,7 @@ def main() -> None:
     if arguments.table:
         print(table(lines))
         return
-    done = {(line["px"], line["round"], line["program"]) for line in lines}
+    done = {(line["px"], line["round"], line["program"]) for line in lines if "failed" not in line}
     ways = commands(arguments.environments.absolute(), arguments.timm_train and arguments.timm_train.absolute())
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
