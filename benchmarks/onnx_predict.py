@@ -117,12 +117,12 @@ def runtime_side(model: Path, cores: int, seconds: float, chosen: str) -> dict[s
         call()
         number = 1
         while True:
-            found = timed(lambda: [call() for _ in range(number)], images * number)
+            found = timed(lambda number=number: [call() for _ in range(number)], images * number)
             if found["wall"] * images * number >= least:
                 return found
             number *= 2
 
-    ways = [f"{kind} x{size}" for kind in ("threads", "callers")[: cores] for size in BATCHES]
+    ways = [f"{kind} x{size}" for kind in ("threads", "callers")[:cores] for size in BATCHES]
     chosen = chosen or min(ways, key=lambda way: rate(way, 0.3)["wall"])
     return {**rate(chosen, seconds), "way": chosen}
 
@@ -254,7 +254,9 @@ def measure(arguments: argparse.Namespace) -> None:
         draw(scratch / "images", MOST)
         for size in SIZES:
             keys = [{"case": "one image", "px": size, "precision": p} for p in ("fp32", "int8")] + [
-                {"case": "folder", "px": size, "precision": p, "cores": count} for p in ("fp32", "int8") for count in cores
+                {"case": "folder", "px": size, "precision": p, "cores": count}
+                for p in ("fp32", "int8")
+                for count in cores
             ]
             missing = [key for key in keys if not any(key.items() <= line.items() for line in known)]
             models = write_models(scratch / f"{size} px", size) if missing else {}
@@ -272,7 +274,9 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """Two Markdown tables."""
-    rows = [["px", "precision", "cores", "decode, ms", "onnxruntime, ms", "clf predict, ms", "of min", "of the sum", "MB"]]
+    rows = [
+        ["px", "precision", "cores", "decode, ms", "onnxruntime, ms", "clf predict, ms", "of min", "of the sum", "MB"]
+    ]
     rows.append(["---"] * len(rows[0]))
     for line in lines:
         if line["case"] == "folder":
@@ -286,7 +290,15 @@ def page(lines: Sequence[dict[str, Any]]) -> str:
     for line in lines:
         if line["case"] == "one image":
             cpu = line["cpu_s"]
-            shown.append([str(line["px"]), line["precision"], f"{cpu['bare']:.2f}", f"{cpu['predict']:.2f}", f"{line['ratio']:.2f}"])
+            shown.append(
+                [
+                    str(line["px"]),
+                    line["precision"],
+                    f"{cpu['bare']:.2f}",
+                    f"{cpu['predict']:.2f}",
+                    f"{line['ratio']:.2f}",
+                ]
+            )
     return "\n\n".join("\n".join(f"| {' | '.join(row)} |" for row in table) for table in (rows, shown))
 
 

@@ -84,9 +84,7 @@ def predict_images(
         for batch in ahead:
             answers = iter(_answers(classifier, batch.inputs, top) if len(batch.inputs) else ())
             yield [
-                replace(next(answers), path=image.path)
-                if reason is None
-                else Prediction(image.path, error=str(reason))
+                replace(next(answers), path=image.path) if reason is None else Prediction(image.path, error=str(reason))
                 for image, reason in zip(batch.items, batch.reasons, strict=True)
             ]
 

@@ -104,9 +104,10 @@ def open_session(
 ) -> ort.InferenceSession:
     """The file in ONNX Runtime; each node runs on the first of `providers` that takes it.
 
-    `spin` lets its threads wait busily between the nodes of a call, which is fast alone: on two cores with other work
-    they then took 1.2 to 1.5 times the CPU time of one thread (int8 resnet18), and 1.05 to 1.2 times without. With `profile` it times every node until `end_profiling`, in a file whose name starts with that path. Raises
-    ModelError (exit 4) when it cannot be opened, or keeps weights elsewhere than in `<name>.data` beside it.
+    With `profile` it times every node until `end_profiling`, in a file whose name starts with that path. `spin` lets
+    its threads wait busily between the nodes of a call, which is fast alone; two of them beside other work on two cores
+    took 1.6 times the CPU time of one (resnet18, int8, 96 px), and 1.2 times asleep. Raises ModelError (exit 4) when it
+    cannot be opened, or keeps weights elsewhere than in `<name>.data` beside it.
     """
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not an ONNX file.", f"Name the file, such as {path / 'model.onnx'}.")

@@ -89,9 +89,10 @@ def scaled_size(size: tuple[int, int], preprocess: Preprocess) -> tuple[int, int
 def normalize(
     pixels: npt.NDArray[np.uint8], preprocess: Preprocess, out: npt.NDArray[np.float32] | None = None
 ) -> npt.NDArray[np.float32]:
-    """(..., H, W, 3) uint8 to (..., 3, H, W) float32: (x / 255 - mean) / std, computed in float32; into `out`, if given.
+    """(..., H, W, 3) uint8 to (..., 3, H, W) float32: (x / 255 - mean) / std, computed in float32; into `out`, if
+    given.
 
-    The channels part first: arithmetic in place on planes takes a fifth of the time that it takes on interleaved pixels.
+    The channels part first: in place on planes, arithmetic takes a fifth of its time on interleaved pixels.
     """
     planes = np.moveaxis(pixels, -1, -3)
     values = np.empty(planes.shape, np.float32) if out is None else out
