@@ -18,6 +18,7 @@ HINT = (
     "Lower --lr, set --clip-grad, or train in --precision fp32, in a new run (another --name); checkpoints that were "
     "saved before are intact."
 )
+LARGEST_NORM = 1e18  # of a gradient whose squares, and their sums over steps, stay finite in float32
 SAVED = ("state_dict", "current_model_state", "optimizer_states")  # what of a checkpoint holds the run's numbers
 
 
@@ -57,6 +58,7 @@ class StepGuard:
         self._buffers: list[Tensor] = []
         self._kept: list[Tensor] = []
         self._last: Watched | None = None
+        self._began = False
         self.at_once = True
         self.skipped = 0
         self.in_a_row = 0
@@ -115,6 +117,17 @@ class StepGuard:
             self._refuse_first(waiting)
         self.check_weights()
 
+    def check_after(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Reads the weights after a step that could have spoilt them. Raises RunError (exit 6).
+
+        The first step of a process could, for an optimiser's state comes from a file.
+        """
+        if not self.at_once or self._last is None:
+            return
+        if not self._began or not stays_finite(groups, float(self._last.value)):
+            self.check_weights()
+        self._began = True
+
     def check_weights(self) -> None:
         """Raises RunError (exit 6) for weights that are not finite: no step can be skipped that was taken."""
         broken = first_not_finite(self._network.named_parameters())
@@ -163,6 +176,16 @@ class StepGuard:
         shown = ", ".join(self._paths[index] for index in indices[:SHOWN])
         more = f" and {len(indices) - SHOWN} more" if len(indices) > SHOWN else ""
         return f"Images of that batch: {shown}{more}."
+
+
+def stays_finite(groups: Sequence[Mapping[str, Any]], norm: float) -> bool:
+    """Whether a step of AdamW or SGD by a finite gradient of this norm leaves finite weights finite, by arithmetic.
+
+    AdamW moves a weight by at most (1 - beta1) / sqrt(1 - beta2) rates, 3.2 by default (Kingma & Ba, 2015, section
+    2.1), SGD by at most 19 rates times the largest gradient so far; decay shrinks it while rate times decay is below 1.
+    """
+    small = all(group["lr"] <= 1 and group["lr"] * group["weight_decay"] <= 1 for group in groups)
+    return small and norm < LARGEST_NORM
 
 
 def is_finite(values: Tensor) -> bool:

@@ -14,6 +14,7 @@ from clf_cli.training.finite import (
     first_not_finite,
     require_finite,
     require_finite_start,
+    stays_finite,
 )
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -171,3 +172,62 @@ def test_no_checkpoint_is_written_with_nan_in_it(key: str) -> None:
     broken = {**whole, "deep": [{"state": {0: {"exp_avg": torch.tensor([1.0, NAN])}}}]}
     with pytest.raises(RunError, match=rf"{key}\.deep\.0\.state\.0\.exp_avg"):
         require_finite({key: broken})
+
+
+RATE, DECAY = 1e-3, 0.05
+
+
+@pytest.mark.parametrize(
+    ("rate", "decay", "norm", "finite"),
+    [
+        (RATE, DECAY, 1.0, True),
+        (1.0, 1.0, 1e17, True),
+        (1.1, 0.0, 1.0, False),
+        (1.0, 1.5, 1.0, False),
+        (RATE, DECAY, 1e18, False),
+        (RATE, DECAY, NAN, False),
+        (NAN, DECAY, 1.0, False),
+    ],
+)
+def test_weights_are_read_after_a_step_that_arithmetic_does_not_bound(
+    rate: float, decay: float, norm: float, finite: bool
+) -> None:
+    assert stays_finite([{"lr": RATE, "weight_decay": 0.0}, {"lr": rate, "weight_decay": decay}], norm) == finite
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
+def test_steps_at_the_bound_leave_finite_weights_finite(kind: type[torch.optim.Optimizer]) -> None:
+    """Gradients of the largest norm, whose sign turns and whose size jumps, at the largest rate and decay."""
+    weights = nn.Parameter(torch.linspace(-3, 3, 50))
+    more = {"momentum": 0.9, "nesterov": True} if kind is torch.optim.SGD else {}
+    optimizer = kind([weights], lr=1.0, weight_decay=1.0, **more)  # type: ignore[call-arg]
+    for step in range(200):
+        size = (1e-30, 0.9e18, 1.0)[step % 3]
+        weights.grad = torch.full((50,), size / 50**0.5) * (-1) ** (step // 3)
+        norm = float(torch.nn.utils.get_total_norm([weights.grad]))
+        assert stays_finite(optimizer.param_groups, norm)
+        optimizer.step()
+        assert torch.isfinite(weights).all()
+
+
+def test_the_first_step_and_a_wild_one_read_the_weights_and_others_do_not() -> None:
+    net = network()
+    judge, tame, wild = guard("stop", net), [{"lr": RATE, "weight_decay": DECAY}], [{"lr": 5.0, "weight_decay": 0.0}]
+    weight = net.get_parameter("2.weight")
+
+    def spoil(value: float) -> None:
+        with torch.no_grad():
+            weight[0, 0] = value
+
+    assert take(judge, 1)
+    spoil(NAN)
+    with pytest.raises(RunError, match=r"Weights of 2\.weight"):  # as a damaged optimiser's state does
+        judge.check_after(tame)
+    spoil(1.0)
+    judge.check_after(tame)
+    spoil(NAN)
+    judge.check_after(tame)
+    with pytest.raises(RunError, match=r"Weights of 2\.weight"):
+        judge.check_after(wild)
+    with pytest.raises(RunError, match=r"Weights of 2\.weight"):
+        judge.check()

@@ -14,7 +14,11 @@ def step_key(seed: int, epoch: int, batch: int) -> int:
 
 
 class StepSeed(L.Callback):
-    """Seeds torch's generators before every step. Lightning saves no random state."""
+    """Seeds torch's generators before every step. Lightning saves no random state.
+
+    Those of the CPU and of the run's device alone: torch.manual_seed formats a stack for each kind of device that is
+    not in use, which costs 2 to 3 ms.
+    """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -22,4 +26,9 @@ class StepSeed(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        torch.manual_seed(step_key(self._seed, trainer.current_epoch, batch_idx))
+        key = step_key(self._seed, trainer.current_epoch, batch_idx)
+        torch.default_generator.manual_seed(key)
+        if pl_module.device.type == "cuda":
+            torch.cuda.manual_seed_all(key)
+        elif pl_module.device.type == "mps":
+            torch.mps.manual_seed(key)
