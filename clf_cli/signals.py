@@ -15,7 +15,8 @@ from typing import Any
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 GRACE = 25.0  # seconds that the work has to end: Kubernetes and Slurm kill after 30
 REPEAT = 0.5  # seconds: timeout(1) sends its signal twice, and kernel and shell both tell that a terminal is gone
-_AGAIN = 0.01  # seconds
+_AGAIN = 0.02  # seconds
+_IMPORTER = "<frozen importlib._bootstrap>"
 _LAST_WORDS = 2.0  # seconds that they may take
 _SHOW_CURSOR = b"\x1b[?25h"  # which a live bar hides
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -45,7 +46,7 @@ class _State:
     deadline: float | None = None
     takes_time: bool = False  # what is written now ends the work well
     deferred: int = 0  # how many parts of the program want no Stop now
-    lost: bool = False  # Stop was raised where Python only reports exceptions: it is raised once more
+    lost: bool = False  # Stop was raised where Python only reports exceptions, or could not be: it is raised once more
     resent: int = 0  # signals from this process itself, which are no second ones
     announce: Callable[[], object] | None = None
     last_words: Callable[[], str] | None = None
@@ -167,28 +168,45 @@ def _handle(number: int, frame: FrameType | None) -> None:
     if _state.received is None:
         _state.received = number
         _let_go_of_terminals(number)
-        if not _state.deferred:
-            raise Stop(number)
+        _stop(number, frame)
     elif _state.lost:
         _state.lost = False
-        if not _state.deferred:
-            raise Stop(number)
+        _stop(number, frame)
     elif sys.platform == "win32":
         _leave("Stopped at once.")
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    if not _state.deferred:
+        if not _imports(frame):
+            raise Stop(number)
+        _raise_later(number)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: what is raised in one of C++ may end the process with std::terminate."""
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORTER:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _raise_later(number: int) -> None:
+    _state.lost = True
+    threading.Thread(target=_send_again, args=(number,), daemon=True).start()
+
+
 def _unraisable(report: "sys.UnraisableHookArgs") -> None:
     """A Stop in a finaliser, or in what the garbage collector calls, ends there: the work would go on."""
-    if not isinstance(report.exc_value, Stop):
-        return _state.reports(report)
-    _state.lost = True
-    number = report.exc_value.number
-    threading.Thread(target=_send_again, args=(number,), daemon=True).start()
-    return None
+    if isinstance(report.exc_value, Stop):
+        _raise_later(report.exc_value.number)
+    else:
+        _state.reports(report)
 
 
 def _send_again(number: int) -> None:
-    time.sleep(_AGAIN)  # outside of what reported it
+    time.sleep(_AGAIN)
     _state.resent += 1
     os.kill(os.getpid(), number)
 

@@ -77,6 +77,21 @@ def work():
     assert run(program + ENDS) == (143, "SIGTERM\n", "")
 
 
+def test_an_import_is_ended_first(tmp_path):
+    """Torch's C++ ends the process with SIGABRT when Python raises in the middle of it."""
+    (tmp_path / "slow.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(0.3)\nprint(1)"
+    )
+    program = f"""
+def work():
+    sys.path.insert(0, {str(tmp_path)!r})
+    import slow
+    time.sleep(30)
+    print("went on")
+"""
+    assert run(program + ENDS) == (143, "1\nSIGTERM\n", "")
+
+
 def test_other_errors_in_a_finaliser_are_still_reported():
     program = """
 class Last:

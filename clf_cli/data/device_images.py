@@ -17,25 +17,38 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.draws import ERASE, NOISE, Draw, draw_generator, draw_numbers
 from clf_cli.data.effects import erased_part
 from clf_cli.data.knobs import Augment
-from clf_cli.data.loaders import Batch, EvalImages, TrainImages
+from clf_cli.data.loaders import (
+    Batch,
+    EpochSampler,
+    EvalImages,
+    ImageLoader,
+    Loading,
+    ResumableLoader,
+    TrainImages,
+)
 from clf_cli.data.placement import LUMA, canvas_sizes, colors, placements
 from clf_cli.data.store import Keeping
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
+from clf_cli.values.predictions import EVAL_BATCH
 from clf_cli.values.preprocess import Preprocess
 
 _NOTHING = Keeping("none")
 
 
-def only_on_cpu(augment: Augment) -> tuple[str, ...]:
-    """The knobs that are on and that a GPU does not draw here."""
-    return tuple(name for name in ("downscale", "jpeg", "blur", "randaugment") if getattr(augment, name))
-
-
-def device_bytes(sizes: np.ndarray, preprocess: Preprocess, augment: Augment) -> int:
-    """Of a train split of sources of `sizes` (N, 2) on a GPU, where all canvases are as large as the largest."""
-    sides = canvas_sizes(sizes, preprocess, augment)
-    return len(sides) * int(sides.max(axis=0).prod()) * 3
+def device_loaders(
+    split: tuple[Dataset, Preprocess, Augment, int], batches: tuple[int, bool], device: str, threads: int
+) -> tuple[ResumableLoader, ImageLoader]:
+    """Of train and val; `split` ends with the seed, `batches` are the images of one and whether classes are drawn
+    evenly. `threads` read the files."""
+    dataset, preprocess, augment, seed = split
+    loading = Loading(batches[0], cache="none")
+    train = DeviceTrainImages(dataset, preprocess, augment, seed, device, threads)
+    val = DeviceEvalImages(dataset, "val", preprocess, dataset.labels, device, threads)
+    return (
+        ResumableLoader(train, EpochSampler(train.targets, loading, seed, batches[1]), loading),
+        ImageLoader(val, range(len(val)), Loading(EVAL_BATCH, cache="none")),
+    )
 
 
 class DeviceTrainImages(TrainImages):

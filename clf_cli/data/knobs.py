@@ -39,6 +39,11 @@ class Augment:
         return any((self.rotate, self.translate, self.zoom, self.shear, self.perspective))
 
     @property
+    def only_on_cpu(self) -> tuple[str, ...]:
+        """The knobs that are on and that no GPU draws here."""
+        return tuple(name for name in ("downscale", "jpeg", "blur", "randaugment") if getattr(self, name))
+
+    @property
     def moves(self) -> bool:
         """Whether anything but flips changes which part of an image is seen."""
         return self.crop_scale < 1 or self.warps or self.randaugment > 0

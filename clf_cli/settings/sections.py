@@ -197,9 +197,10 @@ class ComputeSection(Section):
     worker_timeout: Annotated[int, Field(ge=0), Flag(metavar="SECONDS")] = Field(
         300, description="Stop when a batch has not come from a worker for so long; 0 waits for ever."
     )
-    cache: Literal["auto", "ram", "disk", "none"] = Field(
+    cache: Literal["auto", "ram", "disk", "gpu", "none"] = Field(
         "auto",
-        description="Where decoded images are kept between epochs; never changes a pixel. auto: memory, disk or none.",
+        description="Where decoded images are kept between epochs; gpu draws them there too. auto: the first of GPU, "
+        "memory and disk that has room.",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",

@@ -9,21 +9,14 @@ import numpy.typing as npt
 
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import resolve_augment
-from clf_cli.data.loaders import (
-    ImageLoader,
-    Loading,
-    ResumableLoader,
-    eval_loader,
-    train_loader,
-)
+from clf_cli.data.loaders import ImageLoader, ResumableLoader
 from clf_cli.data.samplers import epoch_length, targets_of
 from clf_cli.engine.sampler import draws_evenly, loss_weights, sampler_report
 from clf_cli.engine.thumbnails import thumbnails
 from clf_cli.settings.sections import OptimSection
-from clf_cli.training.image_cache import image_bytes, resolve_cache
+from clf_cli.training.image_loaders import image_loaders
 from clf_cli.training.scores import ValImages
 from clf_cli.training.start import Start
-from clf_cli.values.predictions import EVAL_BATCH
 from clf_cli.values.preprocess import Preprocess
 from clf_cli.values.report import FindingJson, Report
 
@@ -65,19 +58,15 @@ def build_feed(start: Start) -> Feed:
     settings, dataset, labels = start.settings, start.dataset, start.dataset.labels
     augment = resolve_augment(settings.augment, labels)
     seed, optim = settings.compute.seed, settings.optim
-    pin, patience = start.compute.device.startswith("cuda"), settings.compute.worker_timeout
     validates = settings.train.val and bool(dataset.split("val"))
-    needed = image_bytes(dataset, start.preprocess, augment, validates)
-    cache, told = resolve_cache(settings.compute.cache, needed, start.compute.workers)
-    loading = Loading(optim.images_per_batch, start.compute.workers, pin, cache, timeout=patience)
+    train, val, told = image_loaders(start, augment, validates)
     weights = loss_weights(targets_of(dataset.split("train"), labels), len(labels), optim)
     twice = sampler_report(dataset, optim, seed, epoch=1).findings
-    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin, cache, timeout=patience)
     return Feed(
         dataset=dataset,
         preprocess=start.preprocess,
-        train_loader=train_loader(dataset, start.preprocess, augment, loading, seed, draws_evenly(optim)),
-        val_loader=eval_loader(dataset, "val", start.preprocess, labels, val_loading) if validates else None,
+        train_loader=train,
+        val_loader=val,
         val=val_images(dataset) if validates else None,
         class_weights=None if weights is None else tuple(weights.tolist()),
         optim=optim,

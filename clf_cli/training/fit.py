@@ -9,6 +9,7 @@ from torch import nn
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.settings.sections import OptimSection
 from clf_cli.training.batch_size import what_fits
 from clf_cli.training.callbacks.confusion import ConfusionCallback
 from clf_cli.training.callbacks.early_stopping import PatientStopping
@@ -168,7 +169,13 @@ def step_settings(start: Start, feed: Feed) -> StepSettings:
         fused_optimizer=device in ("cpu", "cuda") and start.compute.precision != "fp16",
         class_weights=feed.class_weights,
         on_nan=start.settings.train.on_nan,
+        graphs=device == "cuda" and not start.compute.deterministic and _steps_alone(start.settings.optim),
     )
+
+
+def _steps_alone(optim: OptimSection) -> bool:
+    """Whether each batch is a step of its own, of the same parameters to the end."""
+    return optim.accumulate == 1 and optim.freeze_epochs == 0
 
 
 def averaging(start: Start) -> list[L.Callback]:

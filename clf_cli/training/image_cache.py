@@ -9,14 +9,50 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import Augment
 from clf_cli.data.placement import canvas_sizes
 from clf_cli.data.store import Kept, canvas_folder, disk_room
-from clf_cli.errors import RunError
+from clf_cli.errors import RunError, UsageError
 from clf_cli.training.room import memory_left
 from clf_cli.values.preprocess import Preprocess
 
 SHARE = 0.5  # of the free memory that auto takes; the rest is the network's, and other people's
 UNKNOWN = 2 * 2**30  # bytes that auto takes where nothing says how much memory is free
 
-Asked = Literal["auto", "ram", "disk", "none"]
+Asked = Literal["auto", "ram", "disk", "gpu", "none"]
+
+
+def require_drawable(asked: Asked, device: str, augment: Augment) -> None:
+    """Raises UsageError (exit 2) for images that are asked to live on a GPU, and cannot be augmented there."""
+    if asked != "gpu":
+        return
+    if not device.startswith("cuda"):
+        raise UsageError(
+            f"--cache gpu needs a GPU of NVIDIA's, and this run computes on {device}.", "Take --cache auto."
+        )
+    if augment.only_on_cpu:
+        knobs = ", ".join(augment.only_on_cpu)
+        raise UsageError(
+            f"--cache gpu: a CPU alone draws what --augment {augment.preset} asks for ({knobs}).",
+            "Take --cache auto, or --augment basic.",
+        )
+
+
+def lives_on_gpu(asked: Asked, device: str, augment: Augment, needed: int, free: int) -> bool:
+    """Whether `needed` bytes of images go onto the device, which has `free`. Raises RunError (exit 6) where they were
+    asked to and do not fit."""
+    if asked == "gpu" and needed > free:
+        raise RunError(
+            f"--cache gpu: the images take {megabytes(needed)}, and {device} has {megabytes(free)} free.",
+            "--cache auto takes what there is room for.",
+        )
+    auto = asked == "auto" and device.startswith("cuda") and not augment.only_on_cpu and needed <= SHARE * free
+    return asked == "gpu" or auto
+
+
+def gpu_bytes(dataset: Dataset, preprocess: Preprocess, augment: Augment, validates: bool) -> int:
+    """On a GPU all canvases are as large as the largest."""
+    train = [dataset.files[sample.path] for sample in dataset.split("train")]
+    sides = canvas_sizes([(facts.width, facts.height) for facts in train], preprocess, augment)
+    val = len(dataset.split("val")) * preprocess.height * preprocess.width * 3
+    return len(sides) * int(sides.max(axis=0).prod()) * 3 + val * validates
 
 
 def resolve_cache(asked: Asked, needed: int, workers: int, free: int | None = None) -> tuple[Kept, str]:
@@ -29,20 +65,20 @@ def resolve_cache(asked: Asked, needed: int, workers: int, free: int | None = No
     room, wanted = (UNKNOWN if free is None else free), needed * copies
     if asked == "ram" and wanted > room and free is not None:
         raise RunError(
-            f"--cache ram: the images take {_mb(wanted)}, and {_mb(room)} of memory are free.",
+            f"--cache ram: the images take {megabytes(wanted)}, and {megabytes(room)} of memory are free.",
             "--cache auto takes what there is room for; --cache disk keeps them in a file.",
         )
-    if asked != "auto":
+    if asked not in ("auto", "gpu"):
         return asked, ""
     if wanted <= SHARE * room:
-        return "ram", f"--cache auto: ram, {_mb(wanted)} of images."
+        return "ram", f"--cache auto: ram, {megabytes(wanted)} of images."
     on_disk = disk_room()
-    why = f"the images take {_mb(wanted)} of {_mb(room)} of memory"
+    why = f"the images take {megabytes(wanted)} of {megabytes(room)} of memory"
     if needed <= SHARE * on_disk:
-        return "disk", f"--cache auto: disk, for {why}; {_mb(needed)} in {canvas_folder()}."
+        return "disk", f"--cache auto: disk, for {why}; {megabytes(needed)} in {canvas_folder()}."
     return (
         "none",
-        f"--cache auto: none, for {why}, and the disk has {_mb(on_disk)} for them. Each epoch reads all files.",
+        f"--cache auto: none, for {why}, and the disk has {megabytes(on_disk)} for them. Each epoch reads all files.",
     )
 
 
@@ -55,5 +91,6 @@ def image_bytes(dataset: Dataset, preprocess: Preprocess, augment: Augment, vali
     return train + val * validates
 
 
-def _mb(size: int) -> str:
+def megabytes(size: int) -> str:
+    """For a person."""
     return f"{size / 1e6:,.1f} MB"

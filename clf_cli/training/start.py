@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clf_cli.data.dataset import Dataset, load_dataset
+from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.metrics import TOP
 from clf_cli.errors import DataError, UsageError
@@ -14,6 +15,7 @@ from clf_cli.files import is_locked, is_temporary, unwritable
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings
+from clf_cli.training.image_cache import require_drawable
 from clf_cli.training.record import new_record
 from clf_cli.training.trackers.tracker import require_installed
 from clf_cli.values.preprocess import Preprocess
@@ -65,6 +67,7 @@ def fresh_start(resolved: Resolved, progress: Progress, command: Sequence[str], 
     require_val(dataset, settings)
     require_monitor(dataset, settings)
     compute, compute_notes = resolve_compute(settings.compute)
+    require_drawable(settings.compute.cache, compute.device, resolve_augment(settings.augment, dataset.labels))
     from clf_cli.models.build import preprocess_for  # timm, which a mistake in the data need not wait for
 
     preprocess = preprocess_for(settings.model)

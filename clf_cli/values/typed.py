@@ -18,6 +18,7 @@ def typed(value: T) -> T:
 
 
 def _check(value: Any, hint: Any, where: str) -> None:
+    hint = _meant(hint)
     if not _fits(value, hint):
         shown = repr(value)
         raise TypeError(f"{where} is {shown if len(shown) <= 60 else shown[:57] + '...'}")
@@ -42,6 +43,7 @@ def _check(value: Any, hint: Any, where: str) -> None:
 
 def _fits(value: Any, hint: Any) -> bool:
     """Of the outermost type."""
+    hint = _meant(hint)
     origin = get_origin(hint)
     if hint is Any or isinstance(hint, TypeVar):
         return True
@@ -54,6 +56,15 @@ def _fits(value: Any, hint: Any) -> bool:
     if hint in (int, float) and isinstance(value, bool):
         return False
     return isinstance(value, (int, float) if hint is float else origin or hint)
+
+
+def _meant(hint: Any) -> Any:
+    """What an alias stands for: NumPy's NDArray is one from 2.5 on."""
+    parts, alias = get_args(hint), get_origin(hint) or hint
+    if not hasattr(alias, "__value__"):
+        return hint
+    value = alias.__value__
+    return _meant(value[parts] if parts and getattr(value, "__parameters__", ()) else value)
 
 
 @cache

@@ -8,7 +8,7 @@ import torch
 
 from clf_cli.data.augment import Keys, augment_batch
 from clf_cli.data.dataset import Dataset, load_dataset
-from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, draw_batch, only_on_cpu
+from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, draw_batch
 from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import PRESETS, Augment
 from clf_cli.data.loaders import EvalImages
@@ -74,9 +74,9 @@ def test_noise_is_that_of_the_cpu_in_strength_and_share(device: str) -> None:
 
 
 def test_what_a_gpu_does_not_draw_is_named() -> None:
-    assert only_on_cpu(PRESETS["basic"]) == ()
-    assert only_on_cpu(PRESETS["ocr"]) == ("downscale", "jpeg", "blur")
-    assert only_on_cpu(PRESETS["strong"]) == ("randaugment",)
+    assert PRESETS["basic"].only_on_cpu == ()
+    assert PRESETS["ocr"].only_on_cpu == ("downscale", "jpeg", "blur")
+    assert PRESETS["strong"].only_on_cpu == ("randaugment",)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import GenericAlias
 from typing import Any, Literal
 
 import pytest
@@ -44,6 +45,30 @@ GOOD = {
 def test_what_fits_comes_back():
     value = Outer(**GOOD)
     assert typed(value) is value
+
+
+class Alias:
+    """As Python 3.12 makes them of `type Rows[T] = list[T]`; NumPy 2.5 has such a one in NDArray."""
+
+    __value__ = Mapping
+
+    def __class_getitem__(cls, parts: Any) -> Any:
+        return GenericAlias(cls, parts)
+
+
+def test_an_alias_stands_for_its_value():
+    @dataclass(frozen=True)
+    class Holder:
+        rows: Any
+        plain: Any
+
+    Holder.__annotations__.update(rows=Alias[str], plain=Alias)
+    good = Holder({"a": 1}, {})
+    assert typed(good) is good
+    with pytest.raises(TypeError, match="rows"):
+        typed(Holder([], {}))
+    with pytest.raises(TypeError, match="plain"):
+        typed(Holder({}, 3))
 
 
 @pytest.mark.parametrize(

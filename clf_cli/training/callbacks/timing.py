@@ -85,6 +85,8 @@ class TimingCallback(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        if trainer.is_last_batch and pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)  # what was launched is not done yet
         now = self._clock()
         self._trained += now - self._batch_end
         self._batch_end = now
