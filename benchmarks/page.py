@@ -88,7 +88,13 @@ def is_mistake(line: Line) -> bool:
 
 GOALS = (
     *(
-        Goal(f"training on a CPU, {px} px: of a bare loop", 0.92, True, "train_throughput", of("ratio", px=px, asked="auto"))
+        Goal(
+            f"training on a CPU, {px} px: of a bare loop",
+            0.92,
+            True,
+            "train_throughput",
+            of("ratio", px=px, asked="auto"),
+        )
         for px in (96, 224)
     ),
     *(
