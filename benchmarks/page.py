@@ -78,6 +78,16 @@ def beside_the_loop(px: int) -> Callable[[Lines], float | None]:
     return value
 
 
+def fixed_over_timm(program: str) -> Callable[[Lines], float | None]:
+    """What a run of it costs besides its epochs, over timm's train script; None where that was not there."""
+
+    def value(lines: Lines) -> float | None:
+        ratios = next((line["ratios"] for line in lines if line["case"] == "runs"), None) or {}
+        return ratios.get(program)
+
+    return value
+
+
 def is_help(line: Line) -> bool:
     return str(line["case"]).endswith(" --help") and line["case"] != "clf --help"
 
@@ -162,6 +172,17 @@ GOALS = (
         "share",
     ),
     Goal("GPU, 2,560 images, 100 epochs, seconds", 60, False, "gpu", of("wall", case="hundred epochs", batch=256)),
+    Goal(
+        "fixed cost of a run without export and pictures: of timm's script",
+        1.0,
+        False,
+        "fixed_cost",
+        fixed_over_timm("clf, without export and pictures"),
+    ),
+    Goal("fixed cost of a run: of timm's script", 1.6, False, "fixed_cost", fixed_over_timm("clf")),
+    Goal(
+        "the first step: of imports and building the network", 1.5, False, "fixed_cost", of("ratio", case="first step")
+    ),
     *(
         Goal(f"memory, {px} px: of a bare loop and the cache", 1.0, False, "memory", beside_the_loop(px))
         for px in (96, 224)
