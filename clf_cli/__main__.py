@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Stop as stop:
             return _stopped(stop)
         finally:
-            if arguments is None:
+            if arguments is None and "torch" not in sys.modules:  # triton, which goes with it, would tell of leaks
                 gc.freeze()  # else the interpreter looks twice through all that goes with the process: 0.05 s
 
 

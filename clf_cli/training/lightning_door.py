@@ -1,9 +1,8 @@
 """Lightning, imported as where SciPy is not installed: import this before anything that imports it.
 
 Lightning imports torchmetrics, which imports `scipy.signal` wherever it is, to patch it for others: 0.5 to 0.9 CPU
-seconds (torchmetrics 1.9, SciPy 1.17). torchmetrics then does without its metrics of sound in this process; what imports
-SciPy itself finds it. Without Matplotlib too it is another second, but then triton's bindings complain on stderr, at the
-end of the process, of what they did not free.
+seconds (torchmetrics 1.9, SciPy 1.17). torchmetrics then does without its metrics of sound in this process; what
+imports SciPy itself finds it. Matplotlib, its other import, is needed for the pictures anyway.
 """
 
 import sys
