@@ -1,5 +1,7 @@
 """The guard of a step: what it refuses, what it puts back, when it ends a run, on each way of reading."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -196,11 +198,11 @@ def test_weights_are_read_after_a_step_that_arithmetic_does_not_bound(
 
 
 @pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.SGD])
-def test_steps_at_the_bound_leave_finite_weights_finite(kind: type[torch.optim.Optimizer]) -> None:
+def test_steps_at_the_bound_leave_finite_weights_finite(kind: Any) -> None:
     """Gradients of the largest norm, whose sign turns and whose size jumps, at the largest rate and decay."""
     weights = nn.Parameter(torch.linspace(-3, 3, 50))
-    more = {"momentum": 0.9, "nesterov": True} if kind is torch.optim.SGD else {}
-    optimizer = kind([weights], lr=1.0, weight_decay=1.0, **more)  # type: ignore[call-arg]
+    more: dict[str, Any] = {"momentum": 0.9, "nesterov": True} if kind is torch.optim.SGD else {}
+    optimizer = kind([weights], lr=1.0, weight_decay=1.0, **more)
     for step in range(200):
         size = (1e-30, 0.9e18, 1.0)[step % 3]
         weights.grad = torch.full((50,), size / 50**0.5) * (-1) ** (step // 3)

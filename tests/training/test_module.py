@@ -1,6 +1,7 @@
 """The step's own arithmetic: normalised images, clipped gradients, generators that are seeded."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -75,12 +76,9 @@ def test_gradients_are_clipped_as_torch_clips_them(largest: float, size: float) 
 
 def test_a_step_draws_what_torch_draws_with_its_key() -> None:
     seeded = StepSeed(7)
-    seeded.on_train_batch_start(
-        SimpleNamespace(current_epoch=2),
-        SimpleNamespace(device=torch.device("cpu")),
-        None,
-        5,  # type: ignore[arg-type]
-    )
+    trainer: Any = SimpleNamespace(current_epoch=2)
+    run: Any = SimpleNamespace(device=torch.device("cpu"))
+    seeded.on_train_batch_start(trainer, run, None, 5)
     drawn = torch.rand(8)
     torch.manual_seed(step_key(7, 2, 5))
     assert torch.equal(drawn, torch.rand(8))

@@ -48,9 +48,13 @@ def test_the_ratio_is_found_within_the_time_by_steps_of_at_most_a_batch(scale: f
 
 def test_a_slow_network_is_judged_by_the_first_two_steps_and_a_fast_one_by_whole_batches() -> None:
     slow, fast = Machine(3.0, 1.0), Machine(1e-4, 2e-4)
-    assert ratio_of(slow.pair, 32) == (pytest.approx(3.0), FEWEST)
+    ratio, images = ratio_of(slow.pair, 32)
+    assert ratio == pytest.approx(3.0)
+    assert images == FEWEST
     assert slow.sizes == [FEWEST]
-    assert ratio_of(fast.pair, 32) == (pytest.approx(0.5), 32)
+    ratio, images = ratio_of(fast.pair, 32)
+    assert ratio == pytest.approx(0.5)
+    assert images == 32
     assert fast.sizes == [FEWEST, FEWEST, 32, 32, 32]
 
 
@@ -115,7 +119,8 @@ def test_what_is_worth_it_is_taken_and_stands_in_every_record(
 def test_nothing_is_timed_without_a_choice(tiny_dataset: Path, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     monkeypatch.setattr(auto, "has_bf16_products", lambda: reason != "no instructions")
     monkeypatch.setattr(auto, "speed_of_bf16", lambda start: pytest.fail("steps were timed"))
-    asked = {"asked": {"precision": "fp32"}, "deterministic": {"deterministic": True}}.get(reason, {})
+    flags: dict[str, dict[str, object]] = {"asked": {"precision": "fp32"}, "deterministic": {"deterministic": True}}
+    asked = flags.get(reason, {})
     start, resolved = started(tiny_dataset, **asked)
     decided = with_precision(start, resolved)
     assert decided.settings.compute.precision == decided.compute.precision == "fp32"
