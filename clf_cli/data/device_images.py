@@ -52,7 +52,7 @@ def device_loaders(
 
 
 class DeviceTrainImages(TrainImages):
-    """`TrainImages` whose batches are made, and lie, on `device`. The files are read by `threads` at the first batch."""
+    """`TrainImages` whose batches are made, and lie, on `device`; `threads` read the files at the first batch."""
 
     def __init__(
         self, dataset: Dataset, preprocess: Preprocess, augment: Augment, seed: int, device: str, threads: int

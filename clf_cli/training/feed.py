@@ -11,7 +11,7 @@ from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.loaders import ImageLoader, ResumableLoader
 from clf_cli.data.samplers import epoch_length, targets_of
-from clf_cli.engine.sampler import draws_evenly, loss_weights, sampler_report
+from clf_cli.engine.sampler import loss_weights, sampler_report
 from clf_cli.engine.thumbnails import thumbnails
 from clf_cli.settings.sections import OptimSection
 from clf_cli.training.image_loaders import image_loaders
