@@ -20,7 +20,7 @@ def _from_name(name: str) -> Distribution:
 
 for _name in _SPARED:
     sys.modules[_name] = None  # type: ignore[assignment]  # "not there"
-Distribution.from_name = _from_name  # type: ignore[method-assign, assignment]  # for the time of this import
+Distribution.from_name = _from_name  # type: ignore[method-assign]  # for the time of this import
 try:
     import lightning.pytorch as L
 finally:
