@@ -28,8 +28,6 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     resume = resolved.settings.train.resume
     if resume is None:
         start = with_batch_size(fresh_start(resolved, progress, command), resolved, progress)
-        import clf_cli.training.lightning_door  # noqa: F401  # it must be the first that imports Lightning
-
         start = with_precision(start, resolved)
         from clf_cli.training.session import run_session  # torch and Lightning
 
@@ -42,7 +40,6 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
 def _continue(
     resume: Path, resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequence[str]
 ) -> TrainResult:
-    import clf_cli.training.lightning_door  # noqa: F401  # it must be the first that imports Lightning
     from clf_cli.training.restart import restarted_start, without_checkpoint  # torch
     from clf_cli.training.resume import resumed_start
 
@@ -70,7 +67,6 @@ def plan(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequ
         )
     start = with_batch_size(fresh_start(resolved, progress, command, remember=False), resolved, progress)
     start = with_precision(start, resolved)
-    import clf_cli.training.lightning_door  # noqa: F401  # it must be the first that imports Lightning
     from clf_cli.training.dry_run import dry_run  # torch and Lightning
 
     return dry_run(start, watcher)
