@@ -30,10 +30,10 @@ from clf_cli.data.placement import LUMA, canvas_sizes, colors, placements
 from clf_cli.data.store import Keeping
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
-from clf_cli.values.predictions import EVAL_BATCH
 from clf_cli.values.preprocess import Preprocess
 
 _NOTHING = Keeping("none")
+_EVAL_BATCH = 256  # a GPU is not busy with fewer; their activations stay below a training step's
 
 
 def device_loaders(
@@ -47,7 +47,7 @@ def device_loaders(
     val = DeviceEvalImages(dataset, "val", preprocess, dataset.labels, device, threads)
     return (
         ResumableLoader(train, EpochSampler(train.targets, loading, seed, batches[1]), loading),
-        ImageLoader(val, range(len(val)), Loading(EVAL_BATCH, cache="none")),
+        ImageLoader(val, range(len(val)), Loading(_EVAL_BATCH, cache="none")),
     )
 
 
@@ -71,7 +71,7 @@ class DeviceTrainImages(TrainImages):
         except DataError as error:
             return error
         indices = np.array(images, dtype=np.int64)
-        there = torch.from_numpy(indices).to(self.device, non_blocking=True)
+        there = _sent(indices, self.device)
         keys = Keys(self.seed, epochs[0], positions)
         chosen = canvases.index_select(0, there).permute(0, 3, 1, 2).float()
         pixels = draw_batch(chosen, self._sides[indices], self.sizes[indices], keys, self.preprocess, self.augment)
@@ -112,10 +112,16 @@ class DeviceEvalImages(EvalImages):
             except DataError as error:
                 return error
             self._pixels = torch.from_numpy(np.stack(pixels)).to(self.device)
-        there = torch.tensor(indices).to(self.device, non_blocking=True)
+        there = _sent(np.array(indices, dtype=np.int64), self.device)
         chosen = self._pixels.index_select(0, there).float()
         images = chosen.div_(self._full).sub_(self._mean).div_(self._std)
         return images.permute(0, 3, 1, 2), self._targets.index_select(0, there), there
+
+
+def _sent(values: np.ndarray, device: torch.device) -> Tensor:
+    """On the device, without waiting for it: a copy from memory that is not page-locked first waits for all before."""
+    here = torch.from_numpy(np.ascontiguousarray(values))
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here.to(device)
 
 
 def draw_batch(
@@ -129,7 +135,7 @@ def draw_batch(
     if augment.moves:
         images = _warped(canvases, sides, matrices, preprocess)
     elif augment.flip:
-        mirrored = torch.from_numpy(matrices[:, 0, 0] < 0).to(device, non_blocking=True)
+        mirrored = _sent(matrices[:, 0, 0] < 0, device)
         images = torch.where(mirrored[:, None, None, None], canvases.flip(3), canvases)
     if augment.color:
         images = _recolored(images.round_(), draws, augment)
@@ -147,7 +153,7 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
     x = torch.arange(preprocess.width, device=device, dtype=torch.float32) + 0.5
     y = (torch.arange(preprocess.height, device=device, dtype=torch.float32) + 0.5)[:, None]
     packed = np.concatenate([matrices.reshape(-1, 9), sides], axis=1).astype(np.float32)
-    rows = torch.from_numpy(packed).to(device, non_blocking=True)[:, :, None, None]
+    rows = _sent(packed, device)[:, :, None, None]
     u, v = (rows[:, at] * x + (rows[:, at + 1] * y + rows[:, at + 2]) for at in (0, 3))
     if matrices[:, 2, :2].any():
         depth = rows[:, 6] * x + (rows[:, 7] * y + rows[:, 8])
@@ -157,7 +163,7 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
     if not fitted:
         u, v = (torch.minimum(place.clamp_(min=0.5), rows[:, at] - 0.5) for place, at in ((u, 9), (v, 10)))
     grid = torch.stack([u * (2 / width) - 1, v * (2 / height) - 1], dim=3)
-    behind = torch.tensor(preprocess.background, device=device, dtype=torch.float32)[:, None, None] if fitted else 0.0
+    behind = _sent(np.array(preprocess.background, np.float32), device)[:, None, None] if fitted else 0.0
     drawn = functional.grid_sample(canvases - behind, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return drawn + behind
 
@@ -165,9 +171,8 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
 def _recolored(images: Tensor, draws: np.ndarray, augment: Augment) -> Tensor:
     """In `colors` the offset is proportional to the mean, which is known on the device alone."""
     matrices = colors(draws, np.ones(len(draws)), augment).astype(np.float32)
-    rows = torch.from_numpy(matrices).to(images.device, non_blocking=True)
-    luma = torch.tensor(LUMA, device=images.device)
-    means = (images.mean(dim=(2, 3)) * luma).sum(dim=1)
+    rows, channels = _sent(matrices, images.device), images.mean(dim=(2, 3))
+    means = LUMA[0] * channels[:, 0] + LUMA[1] * channels[:, 1] + LUMA[2] * channels[:, 2]
     offsets = (rows[:, :, 3] * means[:, None])[:, :, None, None]
     red, green, blue = (images[:, channel : channel + 1] for channel in range(3))
     gains = rows[:, :, :3, None, None]
@@ -182,14 +187,14 @@ def _with_noise(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment)
     generator = torch.Generator(images.device)
     generator.manual_seed(int(draw_generator(keys.seed, keys.epoch, int(keys.positions[0])).integers(2**62)))
     noise = torch.randn(images.shape, generator=generator, device=images.device)
-    scales = torch.from_numpy(sigmas.astype(np.float32)).to(images.device, non_blocking=True)
+    scales = _sent(sigmas.astype(np.float32), images.device)
     return torch.addcmul(images, noise, scales[:, None, None, None]).round_().clamp_(0, 255)
 
 
 def _with_holes(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment) -> Tensor:
     for number in np.flatnonzero(draws[:, ERASE][:, 0] < augment.erase).tolist():
         rng = draw_generator(keys.seed, keys.epoch, int(keys.positions[number]))
-        color = torch.from_numpy(rng.integers(0, 256, 3, dtype=np.uint8)).to(images.device, non_blocking=True)
+        color = _sent(rng.integers(0, 256, 3, dtype=np.uint8), images.device)
         rows, columns = erased_part(images.shape[2:], augment.erase_area, draws[number, ERASE][1:].tolist())
         images[number, :, rows, columns] = color.float()[:, None, None]
     return images

@@ -1,6 +1,7 @@
 """CUDA graphs of a network's forward and backward pass: one launch in the place of some hundred."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +66,5 @@ def _captured(network: nn.Module, images: Tensor) -> Callable[[Tensor], Tensor]:
     example = images.detach().clone(memory_format=torch.preserve_format)
     # Cast weights that autocast keeps would be those of the capture for ever.
     with torch.autocast(kind, half, enabled=half is not None, cache_enabled=False):
-        graph: Callable[[Tensor], Tensor] = torch.cuda.make_graphed_callables(
-            _Whole(network), (example,), num_warmup_iters=_WARM_UPS
-        )
-    return graph
+        graph = torch.cuda.make_graphed_callables(_Whole(network), (example,), num_warmup_iters=_WARM_UPS)
+    return cast(Callable[[Tensor], Tensor], graph)

@@ -22,10 +22,9 @@ def image_loaders(start: Start, augment: Augment, validates: bool) -> tuple[Resu
         needed = gpu_bytes(dataset, start.preprocess, augment, validates)
         if lives_on_gpu(asked, device, augment, needed, _free(device)):
             told = f"--cache auto: gpu, {megabytes(needed)} of images." if asked == "auto" else ""
-            train, val = device_loaders(
-                (dataset, start.preprocess, augment, seed), (size, even), device, available_cores()
-            )
-            return train, val if validates else None, told
+            split = (dataset, start.preprocess, augment, seed)
+            there = device_loaders(split, (size, even), device, available_cores())
+            return there[0], there[1] if validates else None, told
     needed = image_bytes(dataset, start.preprocess, augment, validates)
     cache, told = resolve_cache(asked, needed, start.compute.workers)
     pin, patience = device.startswith("cuda"), settings.compute.worker_timeout
