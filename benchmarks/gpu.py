@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from machine import load, machine
 from train_throughput import draw_data
@@ -45,7 +46,7 @@ def limits(px: int, batch: int) -> dict[str, float]:
     return rates
 
 
-def bare_step(network, optimizer, images, targets) -> Callable[[], None]:
+def bare_step(network: Any, optimizer: Any, images: Any, targets: Any) -> Callable[[], None]:
     import torch
 
     def step() -> None:

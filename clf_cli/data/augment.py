@@ -28,7 +28,7 @@ from clf_cli.data.randaugment import choose, recolor
 from clf_cli.data.warp import Pixels, draw_all, opencv
 from clf_cli.values.preprocess import Preprocess
 
-_MEAN_GRID = 32  # rows and columns of a picture that its mean brightness is taken from
+MEAN_GRID = 32  # rows and columns of a picture that its mean brightness is taken from
 
 
 class Keys(NamedTuple):
@@ -90,7 +90,7 @@ def _degraded(
 
 def _recolor_all(out: Pixels, draws: FloatArray, augment: Augment) -> None:
     """The mean brightness of each picture, for its contrast, is that of a grid of at least 32 x 32 of its pixels."""
-    rows, columns = (max(1, side // _MEAN_GRID) for side in out.shape[1:3])
+    rows, columns = (max(1, side // MEAN_GRID) for side in out.shape[1:3])
     means = out[:, rows // 2 :: rows, columns // 2 :: columns].mean(axis=(1, 2)) @ np.array(LUMA)
     transform = opencv().transform
     for picture, matrix in zip(out, colors(draws, means, augment).astype(np.float32), strict=True):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from clf_cli.data.augment import Keys
+from clf_cli.data.augment import MEAN_GRID, Keys
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.draws import ERASE, NOISE, Draw, draw_generator, draw_numbers
 from clf_cli.data.effects import erased_part
@@ -138,13 +138,13 @@ def draw_batch(
         mirrored = _sent(matrices[:, 0, 0] < 0, device)
         images = torch.where(mirrored[:, None, None, None], canvases.flip(3), canvases)
     if augment.color:
-        images = _recolored(images.round_(), draws, augment)
+        images = _recolored(images, draws, augment)
     if augment.noise:
-        images = _with_noise(images, draws, keys, augment)
+        images = _with_noise(images.clamp_(0, 255), draws, keys, augment)
     if augment.erase:
         images = _with_holes(images, draws, keys, augment)
-    pixels = images.round_().clamp_(0, 255).to(torch.uint8)
-    return pixels.contiguous(memory_format=torch.channels_last)
+    # Each pass over a batch costs as much as the warp: the last one rounds, by cutting off, and lays out.
+    return (images + 0.5).clamp_(0, 255.5).to(torch.uint8, memory_format=torch.channels_last)
 
 
 def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preprocess: Preprocess) -> Tensor:
@@ -169,15 +169,13 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
 
 
 def _recolored(images: Tensor, draws: np.ndarray, augment: Augment) -> Tensor:
-    """In `colors` the offset is proportional to the mean, which is known on the device alone."""
-    matrices = colors(draws, np.ones(len(draws)), augment).astype(np.float32)
-    rows, channels = _sent(matrices, images.device), images.mean(dim=(2, 3))
+    """In `colors` the offset is proportional to the mean, which is known on the device alone: of the CPU's grid."""
+    matrices = _sent(colors(draws, np.ones(len(draws)), augment).astype(np.float32), images.device)
+    rows, columns = (max(1, side // MEAN_GRID) for side in images.shape[2:])
+    channels = images[:, :, rows // 2 :: rows, columns // 2 :: columns].mean(dim=(2, 3))
     means = LUMA[0] * channels[:, 0] + LUMA[1] * channels[:, 1] + LUMA[2] * channels[:, 2]
-    offsets = (rows[:, :, 3] * means[:, None])[:, :, None, None]
-    red, green, blue = (images[:, channel : channel + 1] for channel in range(3))
-    gains = rows[:, :, :3, None, None]
-    mixed = offsets + gains[:, :, 0] * red + gains[:, :, 1] * green + gains[:, :, 2] * blue
-    return mixed.round_().clamp_(0, 255)
+    offsets = matrices[:, :, 3:] * means[:, None, None]
+    return torch.baddbmm(offsets, matrices[:, :, :3], images.flatten(2)).view(images.shape)
 
 
 def _with_noise(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment) -> Tensor:
@@ -188,7 +186,7 @@ def _with_noise(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment)
     generator.manual_seed(int(draw_generator(keys.seed, keys.epoch, int(keys.positions[0])).integers(2**62)))
     noise = torch.randn(images.shape, generator=generator, device=images.device)
     scales = _sent(sigmas.astype(np.float32), images.device)
-    return torch.addcmul(images, noise, scales[:, None, None, None]).round_().clamp_(0, 255)
+    return torch.addcmul(images, noise, scales[:, None, None, None])
 
 
 def _with_holes(images: Tensor, draws: np.ndarray, keys: Keys, augment: Augment) -> Tensor:
