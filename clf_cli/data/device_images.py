@@ -163,7 +163,9 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
     if not fitted:
         u, v = (torch.minimum(place.clamp_(min=0.5), rows[:, at] - 0.5) for place, at in ((u, 9), (v, 10)))
     grid = torch.stack([u * (2 / width) - 1, v * (2 / height) - 1], dim=3)
-    behind = _sent(np.array(preprocess.background, np.float32), device)[:, None, None] if fitted else 0.0
+    if not fitted:
+        return functional.grid_sample(canvases, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    behind = _sent(np.array(preprocess.background, np.float32), device)[:, None, None]
     drawn = functional.grid_sample(canvases - behind, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return drawn + behind
 
