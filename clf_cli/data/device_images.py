@@ -80,11 +80,10 @@ class DeviceTrainImages(TrainImages):
     def _uploaded(self) -> Tensor:
         if self._canvases is None:
             width, height = self._sides.max(axis=0).tolist()
-            background = torch.tensor(self.preprocess.background, dtype=torch.uint8)
-            held = background.repeat(len(self.paths), height, width, 1)
+            held = torch.empty((len(self.paths), height, width, 3), dtype=torch.uint8)
             with ThreadPoolExecutor(max(1, self._threads)) as pool:
                 for number, pixels in enumerate(pool.map(self.sources.canvas, self.paths)):
-                    held[number, : pixels.shape[0], : pixels.shape[1]] = torch.tensor(pixels)
+                    held[number] = torch.from_numpy(filled(pixels, (height, width), self.preprocess))
             self._canvases = held.to(self.device)
         return self._canvases
 
@@ -118,6 +117,16 @@ class DeviceEvalImages(EvalImages):
         return images.permute(0, 3, 1, 2), self._targets.index_select(0, there), there
 
 
+def filled(pixels: np.ndarray, shape: tuple[int, int], preprocess: Preprocess) -> np.ndarray:
+    """A canvas with what lies beyond it, up to `shape` (h, w): its edge repeated, or the background in `letterbox`."""
+    room = [(0, side - own) for side, own in zip(shape, pixels.shape[:2], strict=True)]
+    if preprocess.resize_mode != "letterbox":
+        return np.pad(pixels, [*room, (0, 0)], mode="edge")
+    whole = np.tile(np.array(preprocess.background, np.uint8), (*shape, 1))
+    whole[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return whole
+
+
 def _sent(values: np.ndarray, device: torch.device) -> Tensor:
     """On the device, without waiting for it: a copy from memory that is not page-locked first waits for all before."""
     here = torch.from_numpy(np.ascontiguousarray(values))
@@ -148,7 +157,7 @@ def draw_batch(
 
 
 def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preprocess: Preprocess) -> Tensor:
-    """Bilinear; beyond the image its edge repeats, in `letterbox` mode there is the background."""
+    """Crops bicubic, warps bilinear; beyond the image its edge repeats, in `letterbox` there is the background."""
     device = canvases.device
     x = torch.arange(preprocess.width, device=device, dtype=torch.float32) + 0.5
     y = (torch.arange(preprocess.height, device=device, dtype=torch.float32) + 0.5)[:, None]
@@ -163,10 +172,11 @@ def _warped(canvases: Tensor, sides: np.ndarray, matrices: np.ndarray, preproces
     if not fitted:
         u, v = (torch.minimum(place.clamp_(min=0.5), rows[:, at] - 0.5) for place, at in ((u, 9), (v, 10)))
     grid = torch.stack([u * (2 / width) - 1, v * (2 / height) - 1], dim=3)
+    mode = "bilinear" if matrices[:, [0, 1, 2, 2], [1, 0, 0, 1]].any() else "bicubic"
     if not fitted:
-        return functional.grid_sample(canvases, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        return functional.grid_sample(canvases, grid, mode=mode, padding_mode="border", align_corners=False)
     behind = _sent(np.array(preprocess.background, np.float32), device)[:, None, None]
-    drawn = functional.grid_sample(canvases - behind, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    drawn = functional.grid_sample(canvases - behind, grid, mode=mode, padding_mode="zeros", align_corners=False)
     return drawn + behind
 
 

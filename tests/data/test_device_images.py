@@ -8,7 +8,7 @@ import torch
 
 from clf_cli.data.augment import Keys, augment_batch
 from clf_cli.data.dataset import Dataset, load_dataset
-from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, draw_batch
+from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, draw_batch, filled
 from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import PRESETS, Augment
 from clf_cli.data.loaders import EvalImages
@@ -33,9 +33,7 @@ def drawn_twice(preprocess: Preprocess, augment: Augment, device: str) -> tuple[
     expected = np.empty((COUNT, preprocess.height, preprocess.width, 3), np.uint8)
     augment_batch(canvases, SIZES, KEYS, preprocess, augment, expected)
     width, height = sides.max(axis=0).tolist()
-    held = torch.tensor(preprocess.background, dtype=torch.uint8).repeat(COUNT, height, width, 1)
-    for place, canvas in zip(held, canvases, strict=True):
-        place[: canvas.shape[0], : canvas.shape[1]] = torch.from_numpy(canvas)
+    held = torch.from_numpy(np.stack([filled(canvas, (height, width), preprocess) for canvas in canvases]))
     images = held.to(device).permute(0, 3, 1, 2).float()
     found = draw_batch(images, sides, SIZES, KEYS, preprocess, augment)
     assert found.is_contiguous(memory_format=torch.channels_last)
