@@ -54,7 +54,7 @@ def tested(folder: Path) -> float | None:
 
 def table(lines: list[dict[str, Any]]) -> str:
     rows = [
-        "| data | path | runs | val top-1, mean (spread) | test top-1, mean (spread) |",
+        "| data | path | runs | val top-1, mean (range) | test top-1, mean (range) |",
         "| --- | --- | --- | --- | --- |",
     ]
     for data, tree in dict.fromkeys((line["data"], line["tree"]) for line in lines if "val" in line):
