@@ -1,6 +1,7 @@
 """A source image as training keeps it: read once, quickly where that is certain to be right, and resized once."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def _resized(pixels: Pixels, size: tuple[int, int], preprocess: Preprocess, augm
     middle = pixels[top : top + int(kept[1]), left : left + int(kept[0])]
     if middle.shape == (height, width, 3):
         return middle
-    if preprocess.interpolation not in _TORCH_KERNELS:
+    if preprocess.interpolation not in _TORCH_KERNELS or sys.modules.get("torch") is None:  # a gallery
         kernel = Image.Resampling[preprocess.interpolation.upper()]
         return np.asarray(Image.fromarray(middle).resize((width, height), kernel))
     import torch  # its kernel for bytes takes a fifth of the time of Pillow's

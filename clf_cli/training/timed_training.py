@@ -196,7 +196,7 @@ def _short_run(start: Start, network: nn.Module) -> tuple[Laps, Feed]:
     trainer.profiler = laps  # type: ignore[attr-defined]  # set by Lightning's own constructor the same way
     module = ClassifierModule(network, step_settings(start, feed), feed.train_paths)
     module.guard = cast(StepGuard, TimedCalls(module.guard, laps, "guard"))
-    trainer.fit(module, feed.train_loader, feed.val_loader)
+    trainer.fit(module, feed.train_loader, feed.val_loader, weights_only=True)
     return laps, feed
 
 

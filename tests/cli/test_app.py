@@ -210,7 +210,7 @@ def test_config_show_of_a_command_prints_its_settings_only(capsys, command):
     assert set(printed.get("optim", {})) == {
         setting.key for setting in settings_of(command) if setting.section == "optim"
     }
-    assert ("lr" in printed.get("optim", {})) == (command in ("train", "verify-resume"))
+    assert ("lr" in printed.get("optim", {})) == (command in ("train", "verify-resume", "benchmark"))
     assert ("synth" in printed) == (command == "synth")
 
 

@@ -17,7 +17,7 @@ BARE = ("--no-export", "--no-samples", "--no-history", "--no-confusion", "--no-r
 LARGE = ("--image-size", "160", "--epochs", "1", *BARE)  # 10 MB for an image of a step
 ROOM = 500 * 2**20  # bytes of addresses beyond those of a process that has loaded everything
 
-# Lays the limit upon itself, shows that it bites, and runs clf several times.
+# Lays the limit upon itself, shows that it bites, and runs clf.
 LIMITED = f"""
 import json, resource, sys, torch
 import clf_cli.training.fit
@@ -32,22 +32,22 @@ except RuntimeError as error:
     assert "can't allocate memory" in str(error), error
 else:
     sys.exit("the limit does not bite")
-sys.exit(json.dumps([main(arguments) for arguments in json.loads(sys.argv[1])]))
+sys.exit(main(json.loads(sys.argv[1])))
 """
+
+
+def limited(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    """clf in a process of its own: one that ran before keeps some of the memory that it freed."""
+    command = [sys.executable, "-c", LIMITED, json.dumps(arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is Linux's")
 def test_out_of_memory_names_what_fits_and_auto_finds_it(clf: Clf, tiny_dataset: Path, tmp_path: Path) -> None:
     fixed = train_arguments(tiny_dataset, tmp_path, "fixed", *LARGE, "--batch-size", "60")
     auto = train_arguments(tiny_dataset, tmp_path, "auto", *LARGE, "--batch-size", "auto", "--accumulate", "2")
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, json.dumps([fixed, auto])],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert json.loads(done.stderr.splitlines()[-1]) == [6, 0], done.stderr
+    done, fitted = (limited(arguments) for arguments in (fixed, auto))
+    assert (done.returncode, fitted.returncode) == (6, 0), done.stderr + fitted.stderr
     assert "Out of memory on cpu at batch size 60. The largest that fits is " in done.stderr
     assert "--batch-size" in done.stderr
     assert "Traceback" not in done.stderr
@@ -59,7 +59,7 @@ def test_out_of_memory_names_what_fits_and_auto_finds_it(clf: Clf, tiny_dataset:
     optim = tomllib.loads(run.settings.read_text())["optim"]
     assert optim["batch_size"] < 60
     assert optim["batch_size"] * optim["accumulate"] == 64
-    assert f"--batch-size auto: {optim['batch_size']} images fit" in done.stderr
+    assert f"--batch-size auto: {optim['batch_size']} images fit" in fitted.stderr
     assert read_checkpoint(run.last).settings["optim"]["batch_size"] == optim["batch_size"]
     went_on = clf("train", "--resume", run.root, "--epochs", "2", "--batch-size", "auto")  # no limit holds here
     assert went_on.code == 0, went_on.stderr
