@@ -177,13 +177,11 @@ def is_temporary(path: Path) -> bool:
 
 
 def sweep_leftovers(folder: Path) -> int:
-    """Removes the temporary files that killed writers left under `folder`, and returns how many there were. Those of
-    processes that live stay: each is locked while it is written."""
+    """Removes what killed writers left under `folder`, and returns how many; what is written now is locked."""
     leftovers = [path for path in folder.rglob(f".*{TEMP_SUFFIX}") if is_locked(path) is not True]
     for leftover in leftovers:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
+        shutil.rmtree(leftover, ignore_errors=True)  # where it is a folder
+        if not leftover.is_dir():
             leftover.unlink(missing_ok=True)
     return len(leftovers)
 
@@ -192,28 +190,30 @@ def sweep_leftovers(folder: Path) -> int:
 def temporary_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside `path`, in which files are made that take their places together; removed at the end.
 
-    What killed processes left of earlier ones for this path goes too (not on Windows): each holds a lock while it
-    lives. Raises RunError (exit 6) naming `path` when it cannot be made.
+    What killed processes left for this path goes too (not on Windows). Raises RunError (exit 6) naming `path`.
     """
-    try:
-        _make_folder(path.parent)
-        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMP_SUFFIX}/"):
-            with _lock_of(leftover) as is_free:
-                if is_free:
-                    shutil.rmtree(leftover, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent))
-    except OSError as error:
-        raise unwritable(path, error) from error
-    with _lock_of(folder):
+    while True:
         try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _make_folder(path.parent)
+            for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMP_SUFFIX}/"):
+                with _lock_of(leftover) as is_free:
+                    if is_free:
+                        shutil.rmtree(leftover, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent))
+        except OSError as error:
+            raise unwritable(path, error) from error
+        with _lock_of(folder) as is_ours:
+            if not folder.exists() or (not is_ours and is_locked(folder)):
+                continue  # another process swept it in the moment before it had its lock
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
 
 
 def try_lock(descriptor: int) -> bool | None:
-    """Whether this process has the lock of an open file or folder, which ends with it; None where the file system (or
-    Windows, for our purposes) has none."""
+    """Whether this process has the lock of an open file or folder, which ends with it; None where there is none."""
     if sys.platform == "win32":
         return None
     import fcntl  # POSIX only

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from clf_cli.data.warp import opencv
 from clf_cli.errors import RunError
 from clf_cli.settings.resolved import Resolved
 from clf_cli.training.fitting import Prober, largest_below, largest_of
@@ -20,6 +21,7 @@ def with_batch_size(start: Start, resolved: Resolved, progress: Progress) -> Sta
     optim = start.settings.optim
     if optim.batch_size != "auto":
         return start
+    opencv()  # what it maps is taken from the room before that is measured
     effective, images = optim.images_per_batch, len(start.dataset.split("train"))
     with progress("Finding the batch size", None), Prober(probe_of(start), AUTO_SECONDS) as prober:
         size = largest_of(parts_of(effective), lambda size: prober.fits(min(size, images)))

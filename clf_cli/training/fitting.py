@@ -13,6 +13,7 @@ from typing import Self
 
 from clf_cli.training.probe import FITS, READY, Probe
 
+_STACK = 1 << 18  # bytes of a thread that reads lines
 Fits = Callable[[int], bool | None]  # None: nobody knows, because the time is over or the child could not begin
 
 
@@ -60,7 +61,11 @@ class Prober:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
             start_new_session=True,
         )
-        threading.Thread(target=_read, args=(self._child, self._answers), daemon=True).start()
+        usual = threading.stack_size(_STACK)  # the usual 8 MB may be what memory has run out of
+        try:
+            threading.Thread(target=_read, args=(self._child, self._answers), daemon=True).start()
+        finally:
+            threading.stack_size(usual)
         self.began = self._ask(json.dumps(asdict(self._probe))) == READY
         if not self.began:
             self._stop()

@@ -15,6 +15,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.signals import leave_to_parent
 
 READY, FITS, TOO_LARGE = "ready", "fits", "too large"
@@ -89,6 +90,7 @@ def _has_room(work: Callable[[], None]) -> bool:
 def give_back() -> None:
     """Frees what nothing refers to any more, on a GPU too."""
     gc.collect()
+    give_back_freed_memory()
     if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
@@ -97,9 +99,11 @@ def _started(probe: Probe) -> "Steps":
     """Steps within the memory that the probe names, the first ones taken."""
     import torch  # seconds
 
+    from clf_cli.data.warp import opencv
     from clf_cli.models.malloc import keep_freed_memory
     from clf_cli.training.room import limit_addresses
 
+    opencv()  # which takes addresses of the run as well
     import_module("clf_cli.training.module")  # before the limit: what libraries map is not the step's
     torch.set_num_threads(probe.threads)
     device = torch.device(probe.device)

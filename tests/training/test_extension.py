@@ -122,8 +122,8 @@ def test_fewer_epochs_are_drift_and_never_fewer_than_are_done(clf: Clf, run: Run
 def test_an_export_of_earlier_weights_is_named(clf: Clf, run: RunDir) -> None:
     run.onnx.parent.mkdir()
     run.onnx.write_bytes(b"of an earlier end")
-    done = clf("train", "--resume", run.root, "--epochs", "3")
+    done = clf("train", "--resume", run.root, "--epochs", "6")
     assert done.code == 0
-    improved = json.loads(run.run_json.read_text())["best_epoch"] == 3
+    improved = json.loads(run.run_json.read_text())["best_epoch"] > 2
     assert ("export/model.onnx is of earlier weights" in done.stderr) == improved
     assert improved, "else this shows nothing"
