@@ -15,12 +15,10 @@ from typing import Any
 NUMBERS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 GRACE = 25.0  # seconds that the work has to end: Kubernetes and Slurm kill after 30
 REPEAT = 0.5  # seconds: timeout(1) sends its signal twice, and kernel and shell both tell that a terminal is gone
-_AGAIN = 0.02  # seconds
 _IMPORTER = "<frozen importlib._bootstrap>"
 _LAST_WORDS = 2.0  # seconds that they may take
 _SHOW_CURSOR = b"\x1b[?25h"  # which a live bar hides
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Stop(BaseException):
@@ -52,7 +50,7 @@ class _State:
     last_words: Callable[[], str] | None = None
     terminals: tuple[int, ...] = ()
     reports: Callable[["sys.UnraisableHookArgs"], object] = sys.__unraisablehook__
-    before: dict[int, Handler] = field(default_factory=dict)  # what handled the signals that are handled here now
+    before: dict[int, Any] = field(default_factory=dict)  # what handled the signals that are handled here now
 
 
 _state = _State()
@@ -89,7 +87,13 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         release()
+    stop_now()
+
+
+def stop_now() -> None:
+    """Raises the Stop that an import, or the end of a deferral, put off."""
     if _state.received is not None and not _state.deferred:
+        _state.lost = False
         raise Stop(_state.received)
 
 
@@ -151,10 +155,8 @@ def _start() -> None:
 
 def _end() -> None:
     if _pipe:
-        writer, previous = _pipe
-        signal.set_wakeup_fd(previous)
-        os.close(writer)
-        _pipe.clear()
+        signal.set_wakeup_fd(_pipe.pop())
+        os.close(_pipe.pop())
     for number, handler in _state.before.items():
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
     _state.before = {}
@@ -206,7 +208,7 @@ def _unraisable(report: "sys.UnraisableHookArgs") -> None:
 
 
 def _send_again(number: int) -> None:
-    time.sleep(_AGAIN)
+    time.sleep(0.02)
     _state.resent += 1
     os.kill(os.getpid(), number)
 
@@ -217,8 +219,7 @@ def _watch(reader: int) -> None:
         deadline = _state.deadline
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if select.select([reader], [], [], left)[0]:
-            numbers = os.read(reader, 256)
-            if not numbers:
+            if not (numbers := os.read(reader, 256)):
                 os.close(reader)
                 return
             for number in numbers:

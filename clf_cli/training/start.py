@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clf_cli import signals
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.scan import scan_threads
@@ -151,6 +152,7 @@ def never_began(run: RunDir) -> bool:
 def claim(start: Start) -> RunDir:
     """Makes the folder of a new run, as nobody else can: a name that another process just took is refused if it was
     given (UsageError), else the next one is tried. Raises UnwritableError (exit 6)."""
+    signals.stop_now()
     root = start.run.root
     while True:
         try:

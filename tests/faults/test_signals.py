@@ -108,7 +108,7 @@ def test_a_second_signal_in_saving_leaves_at_once_and_the_old_file_whole(
     clf: Clf, alone: RunDir, discs: Path, tmp_path: Path
 ) -> None:
     arguments = train_arguments(discs, tmp_path, "run", "--augment", "ocr", *BARE)
-    ended = signalled(arguments, Place("open", ".last.ckpt", 2), TERM, TERM, cwd=tmp_path)
+    ended = signalled(arguments, Place("os.rename", ".last.ckpt.", 2), TERM, TERM, cwd=tmp_path)
     run = RunDir(tmp_path / "run")
     assert ended.code == 143, ended.stderr
     assert ended.seconds < 10
