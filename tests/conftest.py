@@ -69,13 +69,13 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture
-def clf(capsys: pytest.CaptureFixture[str]) -> Clf:
-    """Runs the program as its entry point does, in this process."""
+def clf(capfd: pytest.CaptureFixture[str]) -> Clf:
+    """Runs the program as its entry point does, in this process; what its processes write is captured too."""
 
     def run(*arguments: object) -> Finished:
-        capsys.readouterr()
+        capfd.readouterr()
         code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
+        captured = capfd.readouterr()
         return Finished(code, captured.out, captured.err)
 
     return run
