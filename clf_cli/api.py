@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from pydantic import ValidationError
 
 from clf_cli.data.images import UnreadableImageError, upright_rgb
 from clf_cli.data.named_images import NamedImage
@@ -20,6 +19,7 @@ from clf_cli.engine.stored_calibration import calibrated
 from clf_cli.errors import DataError, UsageError
 from clf_cli.models.classifier import Classifier, model_file, open_classifier
 from clf_cli.models.compute import Compute, compute_for
+from clf_cli.settings.section import wrong_keys
 from clf_cli.settings.sections import ComputeSection
 from clf_cli.values.contract import Score
 from clf_cli.values.prediction import Candidate, Prediction
@@ -112,11 +112,9 @@ def _compute(file: Path, device: str, threads: int | None) -> Compute | None:
     """None, which leaves torch and ONNX Runtime as they are, for a CPU without a number of threads."""
     try:
         section = ComputeSection(device=device, threads="auto" if threads is None else threads)
-    except ValidationError as error:
+    except ValueError as error:
         given = {"device": device, "threads": threads}
-        wrong = ", ".join(
-            f"{name}={given[name]!r}" for name in given if (name,) in {e["loc"][:1] for e in error.errors()}
-        )
+        wrong = ", ".join(f"{name}={given[name]!r}" for name in given if name in wrong_keys(error))
         raise UsageError(
             f"Not possible: {wrong}.", "A device is cpu, auto, cuda, cuda:1 or mps; threads count from 1."
         ) from error

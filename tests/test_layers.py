@@ -42,7 +42,8 @@ DOORS = {
     "onnxruntime": ("models/onnx.py", "engine/onnx_"),
     "onnxsim": ("models/onnx.py", "engine/onnx_"),
     "onnxscript": ("models/onnx.py", "engine/onnx_"),
-    "pydantic_settings": ("settings/load.py",),
+    "pydantic": ("settings/judge.py", "settings/environment.py"),
+    "pydantic_settings": ("settings/environment.py",),
     "cv2": ("data/warp.py",),
 }
 HEAVY = {"torch", "torchvision", "timm", "lightning", "matplotlib", "onnx", "onnxruntime", "onnxsim", "onnxscript"}

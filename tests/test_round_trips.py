@@ -21,6 +21,7 @@ from clf_cli.data.samples import Sample
 from clf_cli.errors import ModelError
 from clf_cli.files import json_text
 from clf_cli.settings import kinds
+from clf_cli.settings.judge import twin
 from clf_cli.settings.load import read_settings, to_toml
 from clf_cli.settings.resolved import ONE_START
 from clf_cli.settings.root import FLAG_ONLY, SECTIONS, Setting, Settings, all_settings
@@ -45,7 +46,8 @@ labels = st.lists(st.text(st.characters(codec="utf-8"), max_size=5), min_size=1,
 
 def number(setting: Setting, whole: bool) -> st.SearchStrategy[Any]:
     """Numbers within the bounds that the setting's type declares."""
-    stated = [*setting.field.metadata, *(item for one in get_args(setting.field.annotation) for item in nested(one))]
+    field = twin(SECTIONS[setting.section]).model_fields[setting.key]
+    stated = [*field.metadata, *(item for one in get_args(field.annotation) for item in nested(one))]
     low = max(
         (float(item.ge if isinstance(item, Ge) else item.gt) for item in stated if isinstance(item, (Ge, Gt))),
         default=-1e9,

@@ -39,7 +39,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "export": ("export", "-export.enabled", "variant", *SCORED_DATA, "compute.threads"),
     "benchmark": (
         "benchmark",
-        *("data", "model", "augment", "optim", "train.val", "train.init_from", "compute", "-compute.threads", "+ema"),
+        *("data", "model", "augment", "optim", "train.val", "train.init_from", "compute"),
+        *("-compute.threads", "-compute.compile", "+ema"),
         *("callbacks.confusion", "callbacks.samples", "callbacks.sampler_stats"),
         *("callbacks.history", "callbacks.pictures"),
     ),

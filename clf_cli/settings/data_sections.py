@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from clf_cli.settings.plain import Field
 from clf_cli.settings.section import Flag, Section
 
 Words = tuple[str, ...]

@@ -40,11 +40,6 @@ def choices(setting: Setting) -> tuple[str, ...]:
     return tuple(choice for kind in _kinds(setting) for choice in _choices(kind))
 
 
-def is_list(setting: Setting) -> bool:
-    """Whether it takes several values: repeated or comma-separated."""
-    return any(kind.get("type") == "array" for kind in _kinds(setting))
-
-
 def shown(value: Any) -> str:
     """A value as flags and variables spell it; None is an empty string."""
     if value is None:

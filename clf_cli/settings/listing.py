@@ -34,7 +34,7 @@ def _option(setting: Setting) -> Option:
         key=setting.key,
         names=setting.marker.names,
         is_switch=setting.is_switch,
-        is_list=kinds.is_list(setting),
+        is_list=setting.is_list,
         metavar="" if setting.is_switch else kinds.metavar(setting),
         choices=kinds.choices(setting),
         bounds="" if setting.is_switch else kinds.bounds(setting),

@@ -1,7 +1,6 @@
 """Resolves settings from the command line, the environment and files, and says which of them set what."""
 
 import difflib
-import json
 import os
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -9,17 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
-
 from clf_cli.errors import UsageError
 from clf_cli.reading import SMALL, read_text
-from clf_cli.settings.kinds import choices, expected, is_list, shown
+from clf_cli.settings.kinds import choices, expected, shown
 from clf_cli.settings.nearest import CACHE_DIR, PREFIX, near_key, near_section, near_variable, near_word
 from clf_cli.settings.resolved import COMMAND_LINE, Resolved, to_toml
 from clf_cli.settings.root import FLAG_ONLY, SECTIONS, Setting, Settings, all_settings, settings_of
 from clf_cli.settings.rules import conflicts
+from clf_cli.settings.section import split_list, wrong_keys
 from clf_cli.values.run_dir import run_of
 
 __all__ = ["Resolved", "read_settings", "resolve", "to_toml"]
@@ -152,32 +148,24 @@ def _file_layer(table: Mapping[str, Any], name: str) -> _Layer:
 # Environment
 
 
-class _Variables(EnvSettingsSource):
-    """pydantic-settings' source; lists are comma-separated instead of JSON."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: str) -> list[str]:
-        return [item.strip() for item in value.split(",")]
-
-
-class _EnvironmentSettings(BaseSettings, Settings):  # type: ignore[misc]  # two kinds of model_config, merged by pydantic
-    """The settings as pydantic-settings reads them."""
-
-
 def _environment() -> _Layer:
     names = [name for name, value in os.environ.items() if name.startswith(PREFIX) and value and name != CACHE_DIR]
     problems = [f"{name}: no such variable; {near_variable(name)}" for name in names if name not in _VARIABLES]
-    try:
-        tables = _Variables(_EnvironmentSettings, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)()
-    except SettingsError:  # CLF_DATA=x: a section's name alone is among the problems already
-        tables = {}
-    values = {
-        setting.path: tables[setting.section][setting.key]
-        for setting in _VARIABLES.values()
-        if setting.key in tables.get(setting.section, {})
-    }
+    values = _variables(names)
     problems += [f"{_SETTINGS[path].variable}: {_flag_only(path)}" for path in FLAG_ONLY if path in values]
     layer = _checked(values, lambda path: _SETTINGS[path].variable, lambda path: _SETTINGS[path].variable)
     return _Layer(layer.values, layer.origin, (*problems, *layer.problems))
+
+
+def _variables(names: Iterable[str]) -> Mapping[str, Any]:
+    """What variables say, by path; lists are comma-separated."""
+    loose = any(name.upper().startswith(PREFIX) and name not in _VARIABLES for name in os.environ if name != CACHE_DIR)
+    if loose:  # a section's name alone, another case: pydantic-settings says what they mean
+        from clf_cli.settings.environment import loose_variables
+
+        return loose_variables()
+    given = {_VARIABLES[name]: os.environ[name] for name in names}
+    return {setting.path: split_list(value) if setting.is_list else value for setting, value in given.items()}
 
 
 def _overridden(file: _Layer, environment: _Layer, given: _Layer, config: Path) -> list[str]:
@@ -204,14 +192,14 @@ def _checked(
         }
         try:
             model = (
-                SECTIONS[section].model_validate_json(json.dumps(table, default=str), strict=True)
+                SECTIONS[section].from_toml(table)
                 if from_toml
                 else SECTIONS[section].model_validate(
                     {key: _parts(section, key, value) for key, value in table.items()}
                 )
             )
-        except ValidationError as error:
-            wrong = dict.fromkeys(f"{section}.{problem['loc'][0]}" for problem in error.errors())
+        except ValueError as error:
+            wrong = [f"{section}.{key}" for key in wrong_keys(error)]
             problems |= {path: f"{where(path)}: {_mismatch(_SETTINGS[path], values[path])}" for path in wrong}
         else:
             checked |= {f"{section}.{key}": _expanded(dict(model)[key]) for key in table}
@@ -235,10 +223,10 @@ def _unusable(value: Any) -> str | None:
 
 def _parts(section: str, key: str, value: Any) -> Any:
     """Flags of a list may be repeated and each may be comma-separated."""
-    if not is_list(_SETTINGS[f"{section}.{key}"]):
+    if not _SETTINGS[f"{section}.{key}"].is_list:
         return value
     items = value if isinstance(value, (list, tuple)) else [value]
-    return [part.strip() for item in items for part in str(item).split(",")]
+    return [part for item in items for part in split_list(str(item))]
 
 
 def _expanded(value: Any) -> Any:

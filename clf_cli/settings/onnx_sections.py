@@ -2,8 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
+from clf_cli.settings.plain import Field
 from clf_cli.settings.section import Flag, Section, Share
 from clf_cli.values.onnx_gates import DEFAULTS
 from clf_cli.values.precision import OnnxPrecision

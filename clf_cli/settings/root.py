@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.fields import FieldInfo
-
 from clf_cli.settings.commands import COMMANDS, flags_of, shown_by
 from clf_cli.settings.data_sections import CleanSection, GateSection, InspectSection, SplitSection
 from clf_cli.settings.onnx_sections import BenchmarkSection, ExportSection, ValidateSection, VariantSection
-from clf_cli.settings.section import Flag, Section
+from clf_cli.settings.section import Declared, Flag, Section, takes_several
 from clf_cli.settings.sections import (
     AugmentSection,
     CalibrateSection,
@@ -28,10 +25,8 @@ from clf_cli.settings.sections import (
 __all__ = ["COMMANDS", "FLAG_ONLY", "SECTIONS", "Setting", "Settings", "all_settings", "settings_of"]
 
 
-class Settings(BaseModel):
+class Settings(Section):
     """Every setting of every command."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: DataSection = DataSection()
     model: ModelSection = ModelSection()
@@ -70,7 +65,7 @@ class Setting:
     prefixed: bool = False
 
     @property
-    def field(self) -> FieldInfo:
+    def field(self) -> Declared:
         return SECTIONS[self.section].model_fields[self.key]
 
     @property
@@ -102,6 +97,11 @@ class Setting:
     @property
     def is_switch(self) -> bool:
         return self.field.annotation in (bool, bool | None)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it takes several values: repeated or comma-separated."""
+        return takes_several(self.field.annotation)
 
 
 # Nothing resumes by itself: a settings file or variable cannot ask for it, nor allow what differs.

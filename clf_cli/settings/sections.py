@@ -8,8 +8,7 @@ fields were set: a saved settings file sets them all.
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
+from clf_cli.settings.plain import Field
 from clf_cli.settings.section import Auto, Count, Flag, Section, Share
 
 AUTO_BATCH = 32  # images per step, unless said otherwise
@@ -205,6 +204,11 @@ class ComputeSection(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
         description="Of training. auto: bf16 on a GPU that has it, and on a CPU that is faster so. Scores: fp32.",
+    )
+    compile: Literal["off", "auto", "on"] = Field(
+        "off",
+        description="Compile the network for training steps, which takes seconds to minutes first. auto: on a GPU, "
+        "where the run is long enough.",
     )
     channels_last: bool = Field(True, description="Memory layout that most convolutions run faster in.")
     deterministic: bool = Field(False, description="Only deterministic algorithms; slower on a GPU.")

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field
 
-from clf_cli.settings.kinds import bounds, choices, expected, is_list, metavar, shown
+from clf_cli.settings.kinds import bounds, choices, expected, metavar, shown
 from clf_cli.settings.root import SECTIONS, Setting, all_settings
 from clf_cli.settings.section import Section
 
@@ -44,13 +43,13 @@ def test_every_setting_has_words():
 
 def test_lists(monkeypatch):
     class ListSection(Section):
-        names: list[str] = Field(default_factory=list)
+        names: list[str] | None = None
         mean: tuple[float, ...] = ()
 
     monkeypatch.setitem(SECTIONS, "lists", ListSection)
-    assert is_list(Setting("lists", "names"))
-    assert is_list(Setting("lists", "mean"))
-    assert not is_list(Setting("optim", "lr"))
+    assert Setting("lists", "names").is_list
+    assert Setting("lists", "mean").is_list
+    assert not Setting("optim", "lr").is_list
     assert expected(Setting("lists", "mean")) == "a list of values, each a number"
     words = "a list of values, each a whole number > 0 and ≤ 1024"
     assert expected(Setting("validate_onnx", "batch_sizes")) == words

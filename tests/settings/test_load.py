@@ -443,7 +443,7 @@ def test_the_result_is_frozen():
     assert isinstance(resolved, Resolved)
     with pytest.raises(AttributeError):
         resolved.notes = ()
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         resolved.settings.optim.lr = 3
 
 
