@@ -91,7 +91,9 @@ def _degraded(
 def _recolor_all(out: Pixels, draws: FloatArray, augment: Augment) -> None:
     """The mean brightness of each picture, for its contrast, is that of a grid of at least 32 x 32 of its pixels."""
     rows, columns = (max(1, side // MEAN_GRID) for side in out.shape[1:3])
-    means = out[:, rows // 2 :: rows, columns // 2 :: columns].mean(axis=(1, 2)) @ np.array(LUMA)
+    grid = out[:, rows // 2 :: rows, columns // 2 :: columns].astype(np.float32).reshape(len(out), -1, 3)
+    sums = np.ones((1, grid.shape[1]), np.float32) @ grid  # whole numbers below 2**24; mean() takes 22 us an image more
+    means = sums[:, 0].astype(np.float64) / grid.shape[1] @ np.array(LUMA)
     transform = opencv().transform
     for picture, matrix in zip(out, colors(draws, means, augment).astype(np.float32), strict=True):
         transform(picture, matrix, dst=picture)

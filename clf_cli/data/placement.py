@@ -6,6 +6,7 @@ that the centre of the first pixel is (0.5, 0.5).
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from clf_cli.data.randaugment import geometric
 from clf_cli.values.preprocess import Preprocess
 
 LUMA = (0.299, 0.587, 0.114)
+REDUCED = (2, 4, 8)  # by which a JPEG decoder can divide each side
 _LONGEST_CROP = 4 / 3  # widest and tallest shape of a crop, relative to the view
 _WHOLE_PIXELS = 64  # sides of the input from which crops end there: OpenCV draws them in a quarter of a warp's time
 _LONGEST_CANVAS = 8  # times what a view shows: of a longer image the middle
@@ -47,6 +49,30 @@ def canvas_sizes(sizes: npt.ArrayLike, preprocess: Preprocess, augment: Augment)
     else:
         sides = canvas_scale(augment) * target * kept / _shown(kept, preprocess)
     return np.maximum(1, np.rint(sides)).astype(np.int64)
+
+
+class Cut(NamedTuple):
+    """How a canvas is made: the decoder may divide each side by `reduced` (1, 2, 4 or 8) where the whole source is
+    kept; `kept` (left, top, right, bottom, in source pixels) is resized to `size` (width, height)."""
+
+    reduced: int
+    kept: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+
+def canvas_cuts(sizes: npt.ArrayLike, preprocess: Preprocess, augment: Augment) -> list[Cut]:
+    """Of sources of `sizes` (B, 2), whose `canvas_sizes` they lead to."""
+    whole = np.asarray(sizes, dtype=np.int64).reshape(-1, 2)
+    canvases = canvas_sizes(whole, preprocess, augment)
+    kept = np.rint(kept_sizes(whole, preprocess)).astype(np.int64)
+    corners = (whole - kept) // 2
+    complete = (kept == whole).all(axis=1)
+    reduced = np.ones(len(whole), np.int64)
+    for part in REDUCED:
+        reduced[complete & (whole // part >= canvases).all(axis=1)] = part
+    boxes = np.concatenate([corners, corners + kept], axis=1)
+    rows = zip(reduced.tolist(), boxes.tolist(), canvases.tolist(), strict=True)
+    return [Cut(part, tuple(box), tuple(size)) for part, box, size in rows]
 
 
 def placements(draws: FloatArray, sizes: npt.ArrayLike, augment: Augment, preprocess: Preprocess) -> Matrices:

@@ -45,7 +45,7 @@ class FileFacts:
     pixels: PixelFacts | None = None  # None where the image cannot be used
 
 
-_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # what became a FIFO would wait
+READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # what became a FIFO would wait
 _Usable = tuple[int, int, str, str, int, str, bool]  # the first fields of FileFacts
 _FACTS_OF = attrgetter(*FileFacts.__slots__)
 _PIXELS_OF = attrgetter(*PixelFacts.__slots__)
@@ -268,7 +268,7 @@ def _read_files(paths: list[str]) -> list[FileFacts]:
 def _read(path: str, collected: Collected) -> FileFacts | _Usable:
     """Why it cannot be used, or all but the facts of the pixels, which `collected` then gives."""
     try:
-        file = os.open(path, _READ)  # open() costs 3 us more
+        file = os.open(path, READ)  # open() costs 3 us more
         try:
             size = os.fstat(file).st_size
             if size > LARGE:  # threads that hold such files whole would fill the memory

@@ -9,7 +9,7 @@ import numpy as np
 from clf_cli.data.canvas import read_canvas, read_image
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.knobs import Augment
-from clf_cli.data.placement import canvas_scale, canvas_sizes
+from clf_cli.data.placement import canvas_cuts, canvas_scale, canvas_sizes
 from clf_cli.data.store import Keeping, PixelStore
 from clf_cli.data.warp import Pixels
 from clf_cli.values.preprocess import Preprocess, resize
@@ -35,7 +35,9 @@ class Sources:
         self.augment = augment
         self._numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
         self._facts = {path: dataset.files[path] for path in self._numbers}
-        sides = canvas_sizes([self.size(path) for path in self._numbers], preprocess, augment or _EVALUATION)
+        sizes = [self.size(path) for path in self._numbers]
+        self._cuts = canvas_cuts(sizes, preprocess, augment or _EVALUATION)
+        sides = canvas_sizes(sizes, preprocess, augment or _EVALUATION)
         self.store = PixelStore(sides, keeping, self._key() if keeping.where == "disk" else ())
 
     def size(self, path: str) -> tuple[int, int]:
@@ -51,7 +53,8 @@ class Sources:
         if self.augment is None:
             pixels = np.asarray(resize(read_image(self.root, path), self.preprocess))
         else:
-            pixels = read_canvas(self.root, path, self._facts[path], self.preprocess, self.augment)
+            facts, cut = self._facts[path], self._cuts[number]
+            pixels = read_canvas(self.root, path, facts, self.preprocess, self.augment, cut)
         self.store.put(number, pixels)
         return pixels
 

@@ -33,7 +33,7 @@ class Keeping(NamedTuple):
 
 MOST_ON_DISK = 50 * 10**9  # bytes of all files together; those that were not used for longest go first
 _LEFT_FREE = 2 * 10**9  # bytes of the disk that a new file does not take
-_FORMAT = "clf canvases 1"
+_FORMAT = "clf canvases 2"
 _HEAD = 4096  # bytes before the checksums
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from clf_cli.data.canvas import canvas_of, read_canvas
 from clf_cli.data.images import open_image
 from clf_cli.data.knobs import PRESETS, Augment
-from clf_cli.data.placement import canvas_sizes
+from clf_cli.data.placement import canvas_cuts, canvas_sizes
 from clf_cli.data.scan import scan_files
 from clf_cli.errors import DataError
 from clf_cli.values.preprocess import Preprocess, resize
@@ -42,7 +42,9 @@ def test_a_jpeg_is_the_canvas_that_pillow_would_make(tmp_path, mode, interpolati
     assert canvas.shape[1::-1] == tuple(canvas_sizes([image.size], preprocess, BASIC)[0])
     kernel = Image.Resampling[interpolation.upper()]
     expected = np.asarray(image.resize(canvas.shape[1::-1], kernel), int)
-    assert np.abs(canvas - expected).max() <= (1 if interpolation != "nearest" else 0)
+    distance = np.abs(canvas - expected)  # rows and columns are rounded in turn, in another order than Pillow's
+    assert distance.max() <= (2 if interpolation == "bicubic" else 1 if interpolation != "nearest" else 0)
+    assert (distance > 1).mean() < 0.001
 
 
 @pytest.mark.parametrize("side", [210, 420, 840])
@@ -90,3 +92,13 @@ def test_a_jpeg_whose_bytes_changed_is_read_by_pillow(tmp_path):
     (tmp_path / path).write_bytes(buffer.getvalue())
     expected = canvas_of(open_image(tmp_path / path), Preprocess(64, 64), BASIC)
     assert np.array_equal(read_canvas(tmp_path, path, facts, Preprocess(64, 64), BASIC), expected)
+
+
+def test_a_file_that_another_shape_took_the_place_of_is_named(tmp_path):
+    path = saved(tmp_path, photograph(200, 150))
+    facts = facts_of(tmp_path)
+    preprocess = Preprocess(64, 64, resize_mode="letterbox")
+    (cut,) = canvas_cuts([(facts.width, facts.height)], preprocess, BASIC)
+    saved(tmp_path, photograph(300, 90))
+    with pytest.raises(DataError, match=r"a\.jpg is another image now: 300 x 90 pixels, 200 x 150"):
+        read_canvas(tmp_path, path, facts, preprocess, BASIC, cut)
