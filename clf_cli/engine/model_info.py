@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from clf_cli.models.build import architecture, outline_network, preprocess_for
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.models.flops_door import FlopCounterMode
 from clf_cli.models.network import load_network
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels

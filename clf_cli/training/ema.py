@@ -3,11 +3,11 @@
 from copy import deepcopy
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 
 from clf_cli.settings.sections import EmaSection
+from clf_cli.training.lightning_door import L
 from clf_cli.training.module import ClassifierModule
 
 NETWORK_PREFIX = "network."

@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import lightning.pytorch as L
 import torch
-from lightning.pytorch.profilers import Profiler
 
+from clf_cli.training.lightning_door import L, Profiler
 from clf_cli.training.train_benchmark import Part
 
 PARTS: tuple[tuple[str, Part], ...] = (  # the first whose text is in a mark's name

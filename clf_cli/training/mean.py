@@ -2,7 +2,8 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from clf_cli.training.lightning_door import Metric
 
 
 class RunningMean(Metric):

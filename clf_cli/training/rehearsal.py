@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 from torch import nn
 
 from clf_cli.training.callbacks.timing import peak_memory_mb
 from clf_cli.training.feed import Feed
 from clf_cli.training.fit import run_trainer, scoreboard, step_callbacks
+from clf_cli.training.lightning_door import L
 from clf_cli.training.plan import Tried
 from clf_cli.training.start import Start
 from clf_cli.training.trainer import Limits, build_trainer

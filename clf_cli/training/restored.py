@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
-import lightning.pytorch as L
-
 from clf_cli.errors import ClfError, ModelError, first_line
+from clf_cli.training.lightning_door import L
 from clf_cli.training.probe import is_out_of_memory
 
 

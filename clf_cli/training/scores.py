@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import lightning.pytorch as L
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from clf_cli.engine.history import lower_is_better
 from clf_cli.engine.metrics import MetricsResult, metrics
 from clf_cli.errors import RunError
+from clf_cli.training.lightning_door import L, Metric
 from clf_cli.training.module import ClassifierModule
 from clf_cli.values.labels import Labels
 from clf_cli.values.predictions import Predictions, Skipped

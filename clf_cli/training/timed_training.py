@@ -7,7 +7,6 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import cast
 
-import lightning.pytorch as L
 import torch
 from torch import nn
 
@@ -25,6 +24,7 @@ from clf_cli.training.finite import StepGuard
 from clf_cli.training.fit import concerns, scoreboard, starting_network, step_callbacks, step_settings, warning_signs
 from clf_cli.training.keeping import keeper, publication_of
 from clf_cli.training.laps import Epochs, Laps, TimedCalls
+from clf_cli.training.lightning_door import L
 from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule
 from clf_cli.training.pictures import Pictures

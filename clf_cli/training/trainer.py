@@ -3,10 +3,8 @@
 import contextlib
 from dataclasses import dataclass
 
-import lightning.pytorch as L
-from lightning.pytorch.profilers import PassThroughProfiler
-
 from clf_cli.training.checkpoint_io import AtomicCheckpointIO
+from clf_cli.training.lightning_door import L, PassThroughProfiler
 from clf_cli.training.start import Start
 
 _NOTHING = contextlib.nullcontext()

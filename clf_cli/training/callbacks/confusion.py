@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import lightning.pytorch as L
-
 from clf_cli.engine.confusion import ConfusionResult, confusion
 from clf_cli.files import write_json
+from clf_cli.training.lightning_door import L
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import Scoreboard

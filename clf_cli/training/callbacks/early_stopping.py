@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import lightning.pytorch as L
-from lightning.pytorch.callbacks import EarlyStopping
+from clf_cli.training.lightning_door import EarlyStopping, L
 
 
 class PatientStopping(EarlyStopping):

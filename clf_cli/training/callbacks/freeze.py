@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import lightning.pytorch as L
-
+from clf_cli.training.lightning_door import L
 from clf_cli.training.module import ClassifierModule
 from clf_cli.training.optimizer import head_parameters
 

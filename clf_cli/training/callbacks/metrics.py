@@ -1,7 +1,6 @@
 """metrics.csv after every epoch, and the metrics of the best one as the run's report."""
 
-import lightning.pytorch as L
-
+from clf_cli.training.lightning_door import L
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import COLUMNS, Row, Scoreboard
 

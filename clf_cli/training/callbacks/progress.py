@@ -3,11 +3,11 @@
 import time
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from clf_cli.training.callbacks.timing import TimingCallback
+from clf_cli.training.lightning_door import L
 from clf_cli.training.scores import EpochScores, Scoreboard
 from clf_cli.training.watcher import Watcher
 

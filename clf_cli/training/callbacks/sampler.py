@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
-import lightning.pytorch as L
-
 from clf_cli.files import write_json
+from clf_cli.training.lightning_door import L
 from clf_cli.training.publication import Publication
 from clf_cli.values.report import Report
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import lightning.pytorch as L
 import numpy as np
 import numpy.typing as npt
 
 from clf_cli.engine.samples import SamplesResult, sample_predictions
 from clf_cli.files import write_json
+from clf_cli.training.lightning_door import L
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import Scoreboard

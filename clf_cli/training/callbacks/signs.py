@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import lightning.pytorch as L
 import numpy as np
 import torch
 from torch import Tensor
 
+from clf_cli.training.lightning_door import L
 from clf_cli.training.module import ClassifierModule
 from clf_cli.training.scores import EpochScores, Row, Scoreboard
 

@@ -3,8 +3,9 @@
 import hashlib
 from typing import Any
 
-import lightning.pytorch as L
 import torch
+
+from clf_cli.training.lightning_door import L
 
 
 def step_key(seed: int, epoch: int, batch: int) -> int:

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import lightning.pytorch as L
-
 from clf_cli import signals
 from clf_cli.training.callbacks.checkpoints import Checkpoints
+from clf_cli.training.lightning_door import L
 from clf_cli.training.stopped import stopped_run
 from clf_cli.values.run_dir import RunDir
 

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 
+from clf_cli.training.lightning_door import L
 from clf_cli.values.run_dir import RunDir
 
 COLUMNS = ("epoch", "seconds", "images_per_second", "data_wait", "memory_mb")

@@ -1,7 +1,6 @@
 """Scores and pictures of every epoch, to the trackers."""
 
-import lightning.pytorch as L
-
+from clf_cli.training.lightning_door import L
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.training.trackers.group import Trackers
 from clf_cli.values.run_dir import RunDir
