@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from clf_cli.errors import ModelError
-from clf_cli.files import write_atomic
+from clf_cli.files import sync_folder, write_atomic
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.training.checkpoint_io import link_into_place
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
@@ -18,8 +19,9 @@ def keep_best(run: RunDir, scores: Scoreboard, copy: Path, monitor: str) -> None
     if scores.best is None or _is_of(run.best, scores.best, monitor):
         return
     if _is_of(copy, scores.best, monitor):
-        content = copy.read_bytes()
-        write_atomic(run.best, lambda file: file.write(content))
+        if not link_into_place(copy, run.best):
+            write_atomic(run.best, lambda file: file.write(copy.read_bytes()))
+        sync_folder(run.checkpoints)
     else:
         scores.best = None
 

@@ -24,11 +24,13 @@ RUN_MB = 4  # reports, curves and the page at the end
 @dataclass(frozen=True)
 class Space:
     """MB that a whole run takes. `steps_mb` are its step checkpoints, without which `checkpoints_mb` is; `aside_mb` is
-    taken only while a checkpoint is written beside the one that it replaces; reports and pictures are the most."""
+    taken only while a checkpoint is written beside those that it replaces, `unlinked_mb` only where a file cannot have
+    two names; reports and pictures are the most."""
 
     checkpoints_mb: float
     steps_mb: float
     aside_mb: float
+    unlinked_mb: float
     export_mb: float
     reports_mb: float
 
@@ -39,7 +41,7 @@ class Space:
 
     @property
     def most_mb(self) -> float:
-        return self.least_mb + self.steps_mb + self.aside_mb + self.reports_mb
+        return self.least_mb + self.steps_mb + self.aside_mb + self.unlinked_mb + self.reports_mb
 
 
 def space_needed(start: Start, state_mb: float, parameters_mb: float) -> Space:
@@ -49,13 +51,14 @@ def space_needed(start: Start, state_mb: float, parameters_mb: float) -> Space:
     scored_mb = state_mb * (2 if settings.ema.enabled else 1)
     whole_mb = scored_mb + parameters_mb * OPTIMIZER_SETS[settings.optim.optimizer]
     validates = settings.train.val and bool(start.dataset.split("val"))
-    scored = 1 + min(TOP, epochs) if validates else 0
+    scored = min(TOP, epochs) if validates else 0  # best.ckpt is one of them
     golden_mb = (GOLDEN + 1) * 12 * start.preprocess.height * start.preprocess.width / 1e6
     copies = 1 if "mlflow" in settings.train.tracker else 0
     return Space(
         checkpoints_mb=(scored * scored_mb + min(2, epochs) * whole_mb) * keeps + copies * scored_mb,
         steps_mb=keeps * whole_mb * (_steps(start) // every) if every else 0.0,
-        aside_mb=keeps * max(whole_mb, 2 * scored_mb if validates else 0.0),
+        aside_mb=keeps * (scored_mb if validates else 0.0),  # prev.ckpt goes before the new last.ckpt is written
+        unlinked_mb=keeps * max(whole_mb, 2 * scored_mb if validates else 0.0),
         export_mb=(state_mb + golden_mb if settings.export.enabled else 0.0) * (1 + copies),
         reports_mb=_reports_mb(start),
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -115,6 +116,27 @@ def test_best_holds_both_weight_sets_and_no_optimiser_and_last_holds_it(tiny_run
     assert last.resumable
     changed = [name for name, tensor in best.state_dict.items() if not torch.equal(tensor, best.live_state[name])]
     assert changed
+
+
+def test_best_is_a_second_name_of_its_epoch_among_the_top(tiny_run: RunDir) -> None:
+    assert len([path for path in tiny_run.top.iterdir() if path.samefile(tiny_run.best)]) == 1
+
+
+def test_where_there_are_no_hard_links_best_is_a_file_of_its_own(
+    clf: Clf, tiny_run: RunDir, tiny_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as exFAT and some network shares do
+
+    monkeypatch.setattr(os, "link", refuse)
+    done = clf(*train_arguments(tiny_dataset, tmp_path, "run", *OFF, "--checkpoints"))
+    assert done.code == 0, done.stderr
+    run = RunDir(tmp_path / "run")
+    (copy,) = [path for path in run.top.iterdir() if read_checkpoint(path).epoch == read_checkpoint(run.best).epoch]
+    assert not copy.samefile(run.best)
+    assert read_checkpoint(copy).score == read_checkpoint(run.best).score
+    names = ["best.ckpt", "last.ckpt", "prev.ckpt", "top"]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == names
 
 
 def test_a_repeat_from_the_saved_settings_gives_the_same_numbers(clf: Clf, tiny_run: RunDir, tmp_path: Path) -> None:

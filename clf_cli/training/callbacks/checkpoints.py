@@ -5,13 +5,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as L
-from lightning.pytorch.callbacks import Checkpoint
-
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.torch_files import save_torch
 from clf_cli.training.best_kept import keep_best
+from clf_cli.training.checkpoint_io import link_into_place
 from clf_cli.training.finite import require_finite
+from clf_cli.training.lightning_door import Checkpoint, L
 from clf_cli.training.scores import Row, Scoreboard
 from clf_cli.values.run_dir import RunDir
 
@@ -24,8 +23,9 @@ Weights = Callable[[], dict[str, Any]]  # -> {"state_dict", maybe "current_model
 class Checkpoints(Checkpoint):
     """Writes at the end of an epoch, after every other callback: Lightning orders Checkpoint callbacks last.
 
-    best.ckpt and top/ hold both weight sets and no optimiser; last.ckpt holds all that resuming needs, and is written
-    after the others: a run killed in between does the epoch again and writes the same files.
+    best.ckpt and top/ hold both weight sets and no optimiser; an epoch that is in both is one file of two names.
+    last.ckpt holds all that resuming needs, and is written after the others: a run killed in between does the epoch
+    again and writes the same files.
     """
 
     def __init__(
@@ -81,10 +81,11 @@ class Checkpoints(Checkpoint):
             payload = self._payload(int(row["epoch"]), row, False)
             checkpoint = self._scored_weights(trainer, pl_module) | {"clf": payload}
             require_finite(checkpoint)
-            if row in kept:
-                save_torch(checkpoint, self._path(row))
-            if is_best:
-                save_torch(checkpoint, self._run.best)
+            files = [*([self._path(row)] if row in kept else []), *([self._run.best] if is_best else [])]
+            save_torch(checkpoint, files[0])
+            for file in files[1:]:
+                if not link_into_place(files[0], file):
+                    save_torch(checkpoint, file)
         self._top = kept
         for path in set(self._run.top.glob("epoch*.ckpt")) - {self._path(entry) for entry in kept}:
             path.unlink(missing_ok=True)  # also what an earlier course of the run left
