@@ -11,40 +11,11 @@ from rich.panel import Panel
 from rich.text import Text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from clf_cli.cli.coercion import spared
 from clf_cli.cli.console import delivery
 
 LEFT = 27  # columns of the names; longer ones get a line of their own
 NARROW, WIDE = 60, 120  # columns
-
-
-class _Spare:
-    """Coercion of a parameter's value that imports pydantic, as Typer does for all of them, only where it has work:
-    not for switches, for text, and for what nobody gave."""
-
-    def __init__(self, parameter: Any) -> None:
-        self._parameter = parameter
-
-    def itself(self) -> "_Spare":
-        return self
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """What `RuntimeParam.coerce` of Typer returns."""
-        parameter = self._parameter
-        if value is None:
-            return () if parameter.multiple or parameter.nargs == -1 else None
-        if parameter.type_descriptor.parameter_info.parser is None:
-            kind = parameter.type_descriptor.annotation
-            if kind in (bool, str) and type(value) is kind:
-                return value
-            if kind == list[str] and isinstance(value, list) and all(type(item) is str for item in value):
-                return value
-        return type(parameter).get_runtime_param(parameter).coerce(value, param=param, ctx=ctx)
-
-
-def _spared(parameters: list[Any]) -> list[Any]:
-    for parameter in parameters:
-        parameter.get_runtime_param = _Spare(parameter).itself
-    return parameters
 
 
 class HelpCommand(TyperCommand):
@@ -52,7 +23,7 @@ class HelpCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> Any:
         """Its parameters; the help and mistakes do without pydantic."""
-        return _spared(super().get_params(ctx))
+        return spared(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Prints the help; nothing goes through `formatter`."""
@@ -65,7 +36,7 @@ class HelpGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         """Its parameters; the help and mistakes do without pydantic."""
-        return _spared(super().get_params(ctx))
+        return spared(super().get_params(ctx))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Prints the help; nothing goes through `formatter`."""

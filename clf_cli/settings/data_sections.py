@@ -12,12 +12,12 @@ Words = tuple[str, ...]
 class InspectSection(Section):
     title: ClassVar[str] = "Findings"
 
-    near_duplicates: bool = Field(True, description="Search for images that are nearly the same.")
+    near_duplicates: bool = Field(default=True, description="Search for images that are nearly the same.")
     min_side: Annotated[int, Field(ge=1)] = Field(
-        16, description="Images with a shorter side than this, in pixels, are tiny."
+        default=16, description="Images with a shorter side than this, in pixels, are tiny."
     )
     max_aspect: Annotated[float, Field(gt=1)] = Field(
-        4.0, description="Images whose long side is more than this many times the short one are extreme."
+        default=4.0, description="Images whose long side is more than this many times the short one are extreme."
     )
 
 
@@ -25,19 +25,20 @@ class GateSection(Section):
     title: ClassVar[str] = "Gate"
 
     fail_on: Annotated[Words, Flag(metavar="WORDS")] = Field(
-        ("error",), description="Exit 1 for findings of these severities, categories or codes; none is never."
+        default=("error",), description="Exit 1 for findings of these severities, categories or codes; none is never."
     )
     warn_on: Annotated[Words, Flag(metavar="WORDS")] = Field(
-        (), description="Say on stderr that there are findings of these, without exit 1."
+        default=(), description="Say on stderr that there are findings of these, without exit 1."
     )
     max_imbalance: Annotated[float, Field(ge=1)] | None = Field(
-        None, description="Exit 1 when train's largest class is more than this many times its smallest."
+        default=None, description="Exit 1 when train's largest class is more than this many times its smallest."
     )
     min_per_class: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Exit 1 when a class has fewer train images than this."
+        default=None, description="Exit 1 when a class has fewer train images than this."
     )
     baseline: Annotated[Path | None, Flag(metavar="FILE")] = Field(
-        None, description="Accepted findings, which do not count; clf inspect-dataset --update-baseline writes them."
+        default=None,
+        description="Accepted findings, which do not count; clf inspect-dataset --update-baseline writes them.",
     )
 
 
@@ -45,21 +46,22 @@ class SplitSection(Section):
     title: ClassVar[str] = "Split"
 
     group_by: Annotated[str | None, Flag(metavar="KEY")] = Field(
-        None, description="Images of one group stay in one split: a key of the manifest's rows, path:REGEX, or parent."
+        default=None,
+        description="Images of one group stay in one split: a key of the manifest's rows, path:REGEX, or parent.",
     )
     folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
-        None, description="Write this many manifests: each part validates once and trains in the others."
+        default=None, description="Write this many manifests: each part validates once and trains in the others."
     )
     stratify: bool = Field(
-        False,
+        default=False,
         description="Hold the shares in every class, not on average; an image's split then depends on the others.",
     )
-    redraw: bool = Field(False, description="Draw anew where the data bring splits, instead of mending those.")
+    redraw: bool = Field(default=False, description="Draw anew where the data bring splits, instead of mending those.")
 
 
 class CleanSection(Section):
     title: ClassVar[str] = "Clean"
 
     drop: Annotated[Words, Flag(metavar="WORDS")] = Field(
-        ("error",), description="Leave out the rows of findings of these severities, categories or codes."
+        default=("error",), description="Leave out the rows of findings of these severities, categories or codes."
     )

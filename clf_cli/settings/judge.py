@@ -2,20 +2,27 @@
 
 import json
 from collections.abc import Mapping
-from functools import cache, reduce
+from functools import reduce
 from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pydantic
 
-from clf_cli.settings.plain import Field
+from clf_cli.settings.plain import Stated
 from clf_cli.settings.section import Section
 
+_TWINS: dict[type[Section], type[pydantic.BaseModel]] = {}
 
-@cache
+
 def twin(section: type[Section]) -> type[pydantic.BaseModel]:
     """The model with the same name, keys, bounds, defaults and descriptions."""
+    if section not in _TWINS:
+        _TWINS[section] = _twin(section)
+    return _TWINS[section]
+
+
+def _twin(section: type[Section]) -> type[pydantic.BaseModel]:
     fields: dict[str, Any] = {}
     for name, declared in section.model_fields.items():
         default = declared.default
@@ -59,7 +66,7 @@ def _converted(annotation: Any) -> Any:
     """The type with bounds as pydantic knows them."""
     origin, members = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        bounds = [pydantic.Field(**item.bounds) for item in annotation.__metadata__ if isinstance(item, Field)]
+        bounds = [pydantic.Field(**item.bounds) for item in annotation.__metadata__ if isinstance(item, Stated)]
         kind = _converted(annotation.__origin__)
         return reduce(lambda inner, bound: Annotated[inner, bound], bounds, kind)
     if origin in (Union, UnionType):

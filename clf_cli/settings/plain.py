@@ -11,29 +11,26 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?(e-?[0-9]{1,2})?")
 _SWITCH = {"true": True, "false": False}
 
 
-class Field:
-    """Default and description of a setting or, inside `Annotated`, bounds of a type; named as pydantic's."""
+class Stated:
+    """What a declaration says of a setting: its default and description or, inside `Annotated`, bounds of a type."""
 
-    def __init__(  # one keyword for each kind of bound
-        self,
-        default: Any = None,
-        *,
-        description: str = "",
-        ge: float | None = None,
-        gt: float | None = None,
-        le: float | None = None,
-        lt: float | None = None,
-        pattern: str | None = None,
-        min_length: int | None = None,
-    ) -> None:
+    def __init__(self, default: Any, description: str, bounds: dict[str, Any]) -> None:
         self.default = default
         self.description = description
-        stated = {"ge": ge, "gt": gt, "le": le, "lt": lt, "pattern": pattern, "min_length": min_length}
-        self.bounds: dict[str, Any] = {name: bound for name, bound in stated.items() if bound is not None}
+        self.bounds = bounds
 
     def holds(self, value: Any) -> bool:
         """Whether the value is within the bounds."""
         return all(_HOLDS[name](value, bound) for name, bound in self.bounds.items())
+
+
+def Field(  # noqa: N802 - as pydantic's, by which it is judged
+    *, default: Any = None, description: str = "", **bounds: float | str
+) -> Any:
+    """A `Stated`; a bound is ge, gt, le, lt, pattern or min_length."""
+    unknown = bounds.keys() - _HOLDS.keys()
+    assert not unknown, unknown
+    return Stated(default, description, bounds)
 
 
 _HOLDS: dict[str, Any] = {
@@ -54,7 +51,7 @@ def plain(annotation: Any, value: Any, texts: bool) -> Any:
     origin = get_origin(annotation)
     if origin is Annotated:
         found = plain(annotation.__origin__, value, texts)
-        bounds = (item for item in annotation.__metadata__ if isinstance(item, Field))
+        bounds = (item for item in annotation.__metadata__ if isinstance(item, Stated))
         return found if found is NOT_PLAIN or all(one.holds(found) for one in bounds) else NOT_PLAIN
     if origin in (Union, UnionType):
         members = [found for one in get_args(annotation) if (found := plain(one, value, texts)) is not NOT_PLAIN]

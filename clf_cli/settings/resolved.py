@@ -32,6 +32,19 @@ class Resolved:
         return self.origin.get(path) == COMMAND_LINE
 
 
+def sources(resolved: Resolved) -> dict[str, str]:
+    """The origin of each setting of a run whose start has put values in the place of every `auto` that it decides."""
+    settings = resolved.settings
+    found = dict(resolved.origin)
+    if settings.optim.batch_size == "auto":
+        found |= dict.fromkeys(("optim.batch_size", "optim.accumulate"), "--batch-size auto")
+    if settings.compute.precision == "auto":
+        found["compute.precision"] = "--precision auto"
+    if settings.compute.compile == "auto":
+        found["compute.compile"] = "--compile auto"
+    return found
+
+
 def left_aside(resolved: Resolved, fixed: Mapping[str, Any]) -> tuple[str, ...]:
     """One line for each setting of `fixed` (`model.arch` to the model's own value) that a file or variable sets
     otherwise: a command on a model takes it from the model. `auto` and what is not set agree with any value."""

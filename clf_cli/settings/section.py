@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Self, Union, dataclass_transform, get_args, get_origin
 
-from clf_cli.settings.plain import NOT_PLAIN, Field, plain
+from clf_cli.settings.plain import NOT_PLAIN, Field, Stated, plain
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Declared:
         self.annotation: Any = annotation.__origin__ if annotated else annotation
         self.metadata: tuple[Any, ...] = annotation.__metadata__ if annotated else ()
         self.whole: Any = annotation
-        self.default: Any = field.default if isinstance(field, Field) else field
-        self.description: str = field.description if isinstance(field, Field) else ""
+        self.default: Any = field.default if isinstance(field, Stated) else field
+        self.description: str = field.description if isinstance(field, Stated) else ""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
@@ -44,7 +44,7 @@ class Section:
         own = {
             name: Declared(annotation, vars(cls)[name])
             for name, annotation in cls.__annotations__.items()
-            if get_origin(annotation) is not ClassVar
+            if not _of_the_class(annotation)
         }
         cls.model_fields = {**cls.model_fields, **own}
         for name, declared in own.items():
@@ -121,6 +121,11 @@ class Section:
         from clf_cli.settings.judge import twin
 
         return twin(cls).model_json_schema()
+
+
+def _of_the_class(annotation: Any) -> bool:
+    origin: Any = get_origin(annotation)
+    return origin is ClassVar
 
 
 def _plain(section: type[Section], values: Mapping[str, Any], texts: bool = True) -> dict[str, Any] | None:
