@@ -12,6 +12,7 @@ from clf_cli.models.malloc import keep_freed_memory
 from clf_cli.settings.sections import ComputeSection
 
 Precision = Literal["fp32", "bf16", "fp16"]
+Compilation = Literal["off", "on"]
 CPUINFO = Path("/proc/cpuinfo")
 BF16_PRODUCTS = {"avx512_bf16", "amx_bf16", "bf16"}  # as Linux names them on x86, and on arm64
 
@@ -27,6 +28,7 @@ class Compute:
     seed: int
     channels_last: bool
     deterministic: bool
+    compile: Compilation = "off"  # of training steps, which may still be decided for `auto`
 
 
 def resolve_compute(section: ComputeSection, cores: int | None = None) -> tuple[Compute, tuple[str, ...]]:
@@ -47,6 +49,7 @@ def resolve_compute(section: ComputeSection, cores: int | None = None) -> tuple[
         seed=section.seed,
         channels_last=section.channels_last,
         deterministic=section.deterministic,
+        compile="on" if section.compile == "on" else "off",
     )
     return compute, notes
 

@@ -252,6 +252,8 @@ def _environment(page: ReportPage) -> Iterator[tuple[str, str]]:
     record = page.record
     yield "Device", record.device
     yield "Precision", record.precision
+    if record.compile == "on":
+        yield "Training steps", "compiled"
     yield "Threads, workers", f"{record.threads}, {record.workers}"
     yield "Seed", str(record.seed)
     yield "Run id", record.run_id

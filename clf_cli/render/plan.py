@@ -49,7 +49,7 @@ def _plan(result: PlanResult) -> Iterator[tuple[str, str]]:
     yield (
         "Runs on",
         f"{compute.device}, {compute.precision}, {counted(compute.threads, 'thread')}, "
-        f"{counted(compute.workers, 'worker')}",
+        f"{counted(compute.workers, 'worker')}{', compiled (tried without)' if compute.compile == 'on' else ''}",
     )
 
 

@@ -13,10 +13,14 @@ COMMAND = ("clf", "benchmark", "--train")
 
 
 def benchmark_start(resolved: Resolved, folder: Path, progress: Progress) -> Start:
-    """Nothing is exported, tracked, or written elsewhere, the scan's cache included. Raises what `clf train` raises."""
+    """Nothing is exported, tracked, compiled, or written elsewhere, the scan's cache included. Raises what `clf train`
+    raises."""
     settings = resolved.settings
+    compute = settings.compute.model_copy(update={"compile": "off"})
     train = settings.train.model_copy(update={"out": folder, "name": None, "resume": None, "tracker": ()})
     export = settings.export.model_copy(update={"enabled": False})
-    resolved = replace(resolved, settings=settings.model_copy(update={"train": train, "export": export}))
+    resolved = replace(
+        resolved, settings=settings.model_copy(update={"train": train, "export": export, "compute": compute})
+    )
     start = with_batch_size(fresh_start(resolved, progress, COMMAND, remember=False), resolved, progress)
     return with_precision(start, resolved)

@@ -27,14 +27,16 @@ HARMLESS = (
     ),
     *("versions.onnx", "versions.onnxruntime", "compute.worker_timeout", "compute.cache"),
 )
-ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "machine")
+ROUNDING = ("compute.threads", "compute.channels_last", "compute.deterministic", "compute.compile", "machine")
 FIXED = (
     *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset"),
     *("optim.optimizer", "optim.batch_size", "optim.accumulate", "ema.enabled"),
 )
 DATA = {"classes", "data.fingerprint", "data.labels"}  # what no setting says
 NOT_COMPARED = ("train.resume", "train.init_from", "train.allow_drift", "train.name", "train.out")
-RESOLVED = ("compute.device", "compute.threads", "compute.workers", "compute.precision")  # by what `auto` became
+RESOLVED = (  # by what `auto` became
+    *("compute.device", "compute.threads", "compute.workers", "compute.precision", "compute.compile"),
+)
 VERSIONS = ("clf", "python", "torch", "torchvision", "timm", "lightning", "onnx", "onnxruntime", "numpy", "pillow")
 MACHINE = ("cpu", "gpu", "cuda")
 
@@ -82,7 +84,7 @@ def settings_drift(stored: Mapping[str, Mapping[str, Any]], settings: Settings) 
 
 def compute_drift(record: RunRecord, compute: Compute, machine: Mapping[str, str]) -> list[Drift]:
     """Where and with what the math runs, by what `auto` became."""
-    names = ("device", "threads", "workers", "precision")
+    names = ("device", "threads", "workers", "precision", "compile")
     pairs = [(f"compute.{name}", getattr(record, name), getattr(compute, name)) for name in names]
     if record.machine and record.device == compute.device:  # another device is another machine anyway
         pairs += [(f"machine.{name}", record.machine.get(name), machine.get(name)) for name in MACHINE]

@@ -1,6 +1,7 @@
 """`clf train --dry-run`: a run up to its third step, and what the whole of it would do and cost."""
 
 import math
+from dataclasses import replace
 
 from clf_cli.engine.model_info import model_info
 from clf_cli.models.compute import apply
@@ -36,7 +37,8 @@ def dry_run(start: Start, watcher: Watcher) -> PlanResult:
         for note in (*start.notes, *([origin] if origin else []), *feed.notes):
             watcher.say(note)
         info = model_info(network, start.settings.model.arch, start.preprocess, start.dataset.labels)
-        tried = rehearse(start, network, feed)
+        # uncompiled: kernels are kept on the disk, and a plan writes nothing
+        tried = rehearse(replace(start, compute=replace(start.compute, compile="off")), network, feed)
     steps = plan_steps(start.settings.optim, len(feed.train_loader))
     return PlanResult(
         run=start.run.root.as_posix(),
@@ -44,7 +46,11 @@ def dry_run(start: Start, watcher: Watcher) -> PlanResult:
         model=PlannedModel(info.arch, info.parameters, info.multiply_adds, start.preprocess, origin),
         training=planned_training(start, feed, steps),
         compute=PlannedCompute(
-            start.compute.device, start.compute.precision, start.compute.threads, start.compute.workers
+            start.compute.device,
+            start.compute.precision,
+            start.compute.threads,
+            start.compute.workers,
+            start.compute.compile,
         ),
         tried=tried,
         costs=costs(start, feed, tried, sizes_mb(network)),

@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 
-import lightning.pytorch as L
 from torch import nn
 
 from clf_cli.engine.history import lower_is_better
@@ -13,6 +12,7 @@ from clf_cli.settings.sections import OptimSection
 from clf_cli.training.batch_size import what_fits
 from clf_cli.training.callbacks.confusion import ConfusionCallback
 from clf_cli.training.callbacks.early_stopping import PatientStopping
+from clf_cli.training.callbacks.fallback import Fallback
 from clf_cli.training.callbacks.freeze import FreezeBody
 from clf_cli.training.callbacks.history import HistoryCallback
 from clf_cli.training.callbacks.metrics import MetricsCallback
@@ -29,6 +29,7 @@ from clf_cli.training.ema import Ema
 from clf_cli.training.feed import Feed
 from clf_cli.training.finite import require_finite_start
 from clf_cli.training.keeping import keeper, publication_of
+from clf_cli.training.lightning_door import L
 from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
 from clf_cli.training.pictures import Pictures
@@ -89,6 +90,7 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
         *step_callbacks(start),
         scores,
         skipped,
+        Fallback(watcher.warn),
         warning_signs(start, scores, watcher),
         MetricsCallback(scores, publication),
         *concerns(start, feed, scores, publication, pictures),
@@ -104,6 +106,8 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
         *([kept] if kept else []),
     ]
     trainer = build_trainer(start, callbacks)
+    if start.compute.compile == "on":
+        watcher.say("Compiling the network for training steps: the first one takes seconds to minutes longer.")
     run_trainer(trainer, start, network, feed)
     stopped_early = trainer.current_epoch < settings.optim.epochs
     return Fitted(scores, publication, pictures, timing, trackers, stopped_early, skipped.skipped)
@@ -159,6 +163,7 @@ def run_trainer(trainer: L.Trainer, start: Start, network: nn.Module, feed: Feed
 def step_settings(start: Start, feed: Feed) -> StepSettings:
     """What the training step reads besides the network."""
     device = start.compute.device.partition(":")[0]
+    compiled = start.compute.compile == "on"
     return StepSettings(
         optim=start.settings.optim,
         augment=start.settings.augment,
@@ -169,7 +174,11 @@ def step_settings(start: Start, feed: Feed) -> StepSettings:
         fused_optimizer=device in ("cpu", "cuda") and start.compute.precision != "fp16",
         class_weights=feed.class_weights,
         on_nan=start.settings.train.on_nan,
-        graphs=device == "cuda" and not start.compute.deterministic and _steps_alone(start.settings.optim),
+        graphs=device == "cuda"
+        and not compiled
+        and not start.compute.deterministic
+        and _steps_alone(start.settings.optim),
+        compiled=min(start.settings.optim.images_per_batch, feed.images) if compiled else None,
     )
 
 

@@ -18,6 +18,8 @@ class GraphedNetwork:
     A network that cannot be captured (one that reads a value back) is called as it is; `failed` says why.
     """
 
+    failing = "The network's passes could not be captured as a CUDA graph"
+
     def __init__(self, network: nn.Module) -> None:
         self._network = network
         self._seen: tuple[int, ...] | None = None

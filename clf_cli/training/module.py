@@ -4,14 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 
 from clf_cli.models.exact import exact_fp32, laid_out
 from clf_cli.settings.sections import AugmentSection, OptimSection
+from clf_cli.training.compiled import CompiledNetwork
 from clf_cli.training.finite import OnNan, Step, StepGuard, require_finite_start
 from clf_cli.training.graphs import GraphedNetwork
+from clf_cli.training.lightning_door import L
 from clf_cli.training.losses import training_loss
 from clf_cli.training.mean import RunningMean
 from clf_cli.training.optimizer import build_optimizer, parameter_groups, replan
@@ -19,6 +20,7 @@ from clf_cli.training.schedule import Schedule
 from clf_cli.values.preprocess import Preprocess
 
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+COMPILED = "compiled"  # of a checkpoint: whether the steps before it were
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class StepSettings:
     class_weights: tuple[float, ...] | None  # (C,)
     on_nan: OnNan = "stop"
     graphs: bool = False  # of CUDA: see GraphedNetwork for what they need
+    compiled: int | None = None  # images of the batches that are compiled for, in the place of graphs
 
 
 class ClassifierModule(L.LightningModule):
@@ -53,7 +56,7 @@ class ClassifierModule(L.LightningModule):
         self.train_loss = RunningMean()
         self.train_top1 = RunningMean()
         self._mix = _mix(settings)
-        self._graphed = GraphedNetwork(self.network) if settings.graphs else None
+        self._faster = _faster(self.network, settings)
         for name, values in (("mean", settings.preprocess.mean), ("std", settings.preprocess.std)):
             self.register_buffer(f"_{name}", torch.tensor(values).view(1, 3, 1, 1) * 255.0, persistent=False)
         weights = None if settings.class_weights is None else torch.tensor(settings.class_weights)
@@ -80,18 +83,33 @@ class ClassifierModule(L.LightningModule):
 
     def loss_of(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The loss, a scalar, of uint8 (B, 3, H, W); logits (B, C); the targets as mixup made them, (B,) or (B, C)."""
-        images = self._normalised(pixels)
-        labels = targets
-        if self._mix is not None:
-            images, labels = self._mix(images, targets)
-        logits = (self.network if self._graphed is None else self._graphed)(images).float()
+        images, labels = self._mixed(pixels, targets)
+        logits = (self.network if self._faster is None else self._faster)(images).float()
         return training_loss(logits, labels, self._settings.optim, self._class_weights), logits, labels
+
+    @property
+    def fallback(self) -> str | None:
+        """Why training steps call the network plainly although they should not; None while they need not."""
+        if self._faster is None or self._faster.failed is None:
+            return None
+        return (
+            f"{self._faster.failing}: {self._faster.failed.rstrip('.')}. Training goes on without, at the usual speed."
+        )
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Logits (B, C) in float32, whatever precision trains."""
         with exact_fp32():
             logits: Tensor = self.network(self._laid_out(batch[0]))
         return logits
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Compiles before the first step, and again where from now on other parameters learn (after FreezeBody)."""
+        if isinstance(self._faster, CompiledNetwork) and self._faster.stale:
+            size, p = self._settings.compiled, self._settings.preprocess
+            assert size is not None
+            pixels = torch.zeros((size, 3, p.height, p.width), dtype=torch.uint8, device=self.device)
+            with torch.random.fork_rng(devices=[]), self.trainer.precision_plugin.forward_context():
+                self._faster.prepare(self._mixed(pixels, torch.zeros(size, dtype=torch.int64, device=self.device))[0])
 
     def on_train_epoch_end(self) -> None:
         self.guard.check()
@@ -101,6 +119,13 @@ class ClassifierModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.guard.check()
+        if isinstance(self._faster, CompiledNetwork):
+            checkpoint[COMPILED] = self._faster.failed is None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A run that could not be compiled goes on as it was, whatever can be compiled now."""
+        if isinstance(self._faster, CompiledNetwork) and checkpoint.get(COMPILED) is False:
+            self._faster.fall_back("it could not be when the run began")
 
     def configure_optimizers(self) -> Any:
         schedule = self._settings.schedule
@@ -142,6 +167,11 @@ class ClassifierModule(L.LightningModule):
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         return Step(self.trainer.global_step + 1, self.current_epoch + 1, rate)
 
+    def _mixed(self, pixels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network sees, float32 (B, 3, H, W), and the targets that belong to it."""
+        images = self._normalised(pixels)
+        return (images, targets) if self._mix is None else self._mix(images, targets)
+
     def _normalised(self, pixels: Tensor) -> Tensor:
         """float32, in the run's layout: a copy that is changed in place, because new memory costs more than sums. Rows
         of all channels are a third of the time of (1, 3, 1, 1)."""
@@ -159,6 +189,13 @@ class ClassifierModule(L.LightningModule):
     def _laid_out(self, images: Tensor) -> Tensor:
         layout = torch.channels_last if self._settings.channels_last else torch.contiguous_format
         return images.contiguous(memory_format=layout)  # the loaders' batches are channels-last
+
+
+def _faster(network: nn.Module, settings: StepSettings) -> GraphedNetwork | CompiledNetwork | None:
+    """What calls the network in training steps; no module, so that it adds no name to the weights."""
+    if settings.compiled is not None:
+        return CompiledNetwork(network)
+    return GraphedNetwork(network) if settings.graphs else None
 
 
 def _mix(settings: StepSettings) -> Mix | None:

@@ -57,6 +57,7 @@ class PlannedCompute:
     precision: str
     threads: int
     workers: int
+    compile: str
 
 
 @dataclass(frozen=True)

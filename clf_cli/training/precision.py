@@ -7,7 +7,7 @@ from functools import partial
 
 from clf_cli.models.compute import Precision, apply, has_bf16_products
 from clf_cli.render.text import counted
-from clf_cli.settings.resolved import Resolved
+from clf_cli.settings.resolved import Resolved, sources
 from clf_cli.training.start import Start
 
 WORTH = 1.15  # times as fast: what bf16 must be to be taken, for the time of a step is known to a tenth
@@ -37,7 +37,7 @@ def with_precision(start: Start, resolved: Resolved) -> Start:
         start,
         record=replace(start.record, precision=precision),
         settings=settings,
-        settings_toml=Resolved(settings, {**resolved.origin, "compute.precision": "--precision auto"}).to_toml(),
+        settings_toml=Resolved(settings, sources(resolved)).to_toml(),
         compute=replace(start.compute, precision=precision),
         notes=notes,
     )

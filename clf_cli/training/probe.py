@@ -35,7 +35,8 @@ class Probe:
     """What to try: a run's settings and preprocessing as plain data, its classes, and where it computes.
 
     `room` are bytes of main memory that it may take, None where nobody knows; `taken` are those of them that the run
-    fills with other things; `validates` is whether a batch of validation is part of it.
+    fills with other things; `validates` is whether a batch of validation is part of it, `graphs` whether the network's
+    passes are CUDA graphs.
     """
 
     settings: dict[str, Any]
@@ -47,6 +48,7 @@ class Probe:
     room: int | None
     taken: int
     validates: bool
+    graphs: bool = False
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -186,6 +188,7 @@ def _step_settings(probe: Probe, settings: Any, preprocess: Any) -> Any:
         channels_last=settings.compute.channels_last,
         fused_optimizer=probe.device.partition(":")[0] in ("cpu", "cuda") and probe.precision != "fp16",
         class_weights=None,
+        graphs=probe.graphs,
     )
 
 

@@ -21,6 +21,7 @@ def new_record(compute: Compute, seed: int, fingerprint: str, command: tuple[str
         threads=compute.threads,
         workers=compute.workers,
         precision=compute.precision,
+        compile=compute.compile,
         data_fingerprint=fingerprint,
         machine=machine_of(compute),
         started=datetime.now(UTC).isoformat(timespec="seconds"),

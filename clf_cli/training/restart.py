@@ -44,7 +44,13 @@ def restarted_start(run: RunDir, resolved: Resolved, progress: Progress, command
         )
     return Start(
         run=run,
-        record=replace(record, command=tuple(command), status="running"),
+        record=replace(
+            record,
+            command=tuple(command),
+            status="running",
+            precision=compute.precision,
+            compile=compute.compile,
+        ),
         settings=settings,
         settings_toml=Resolved(settings, resolved.origin).to_toml(),
         compute=compute,

@@ -109,6 +109,7 @@ def continued_record(found: Found, compute: Compute, dataset: Dataset, drifts: S
         threads=compute.threads,
         workers=compute.workers,
         precision=compute.precision,
+        compile=compute.compile,
         machine=machine_of(compute),
         data_fingerprint=dataset.fingerprint,
         extended_from=epochs if settings.optim.epochs > epochs else record.extended_from,
@@ -205,6 +206,8 @@ def merged_settings(run: RunDir, resolved: Resolved) -> Settings:
     once = ("optim.batch_size", "optim.accumulate") if resolved.settings.optim.batch_size == "auto" else ()
     if resolved.settings.compute.precision == "auto":
         once = (*once, "compute.precision")
+    if resolved.settings.compute.compile == "auto":
+        once = (*once, "compute.compile")
     for setting in settings_of("train"):
         if resolved.given(setting.path) and setting.path not in once:  # the run has what `auto` became
             sections[setting.section][setting.key] = asked[setting.section][setting.key]

@@ -170,14 +170,17 @@ def spread(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
 
 
 def fix_auto(trial: Trial, first: Settings) -> None:
-    """Gives the other short runs what `auto` became in the first: a moment later another size may fit, and another
-    precision be faster."""
+    """Gives the other short runs what `auto` became in the first: a moment later another size may fit, another
+    precision be faster, or compiling pay."""
     settings, asked = read_settings(trial.settings_file), trial.settings
     if asked.optim.batch_size == "auto":
         sizes = {"batch_size": first.optim.batch_size, "accumulate": first.optim.accumulate}
         settings = settings.model_copy(update={"optim": settings.optim.model_copy(update=sizes)})
     if asked.compute.precision == "auto":
         compute = settings.compute.model_copy(update={"precision": first.compute.precision})
+        settings = settings.model_copy(update={"compute": compute})
+    if asked.compute.compile == "auto":
+        compute = settings.compute.model_copy(update={"compile": first.compute.compile})
         settings = settings.model_copy(update={"compute": compute})
     write_text(trial.settings_file, Resolved(settings, {}).to_toml())
 

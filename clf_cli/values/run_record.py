@@ -47,6 +47,7 @@ class RunRecord:
     drift: dict[str, str] = field(default_factory=dict)
     resumed: int = 0
     machine: dict[str, str] = field(default_factory=dict)
+    compile: str = "off"
 
     def to_json(self) -> dict[str, Any]:
         return {

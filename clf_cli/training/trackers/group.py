@@ -117,4 +117,5 @@ def hyperparameters(start: Start) -> dict[str, Plain]:
         "compute.threads": compute.threads,
         "compute.workers": compute.workers,
         "compute.precision": compute.precision,
+        "compute.compile": compute.compile,
     }
