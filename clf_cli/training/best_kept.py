@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from clf_cli.errors import ModelError
-from clf_cli.files import sync_folder, write_atomic
+from clf_cli.files import sync_folder
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.training.checkpoint_io import link_into_place
 from clf_cli.training.scores import Row, Scoreboard
+from clf_cli.training.second_name import copy_into_place
 from clf_cli.values.run_dir import RunDir
 
 
@@ -19,8 +19,7 @@ def keep_best(run: RunDir, scores: Scoreboard, copy: Path, monitor: str) -> None
     if scores.best is None or _is_of(run.best, scores.best, monitor):
         return
     if _is_of(copy, scores.best, monitor):
-        if not link_into_place(copy, run.best):
-            write_atomic(run.best, lambda file: file.write(copy.read_bytes()))
+        copy_into_place(copy, run.best)
         sync_folder(run.checkpoints)
     else:
         scores.best = None

@@ -1,15 +1,13 @@
 """Checkpoints that are whole or absent, and the previous `last` kept beside the new one."""
 
-import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clf_cli.files import TEMP_SUFFIX, require_kept
 from clf_cli.models.torch_files import load_torch, save_torch
 from clf_cli.training.finite import require_finite
 from clf_cli.training.lightning_door import TorchCheckpointIO
+from clf_cli.training.second_name import link_into_place
 from clf_cli.values.run_dir import RunDir
 
 
@@ -36,27 +34,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Lightning asks for weights_only=False where nobody says otherwise; here nothing of a file is ever run."""
         loaded: dict[str, Any] = load_torch(Path(path), "checkpoint", mapped=False)
         return loaded
-
-
-def link_into_place(source: Path, target: Path) -> bool:
-    """Gives a whole file a second name, which takes `target`'s place at once; False where that cannot be (exFAT and
-    some network shares have no hard links), and then `target` is as it was.
-
-    The name is on the disk with what is written into that folder next. Raises RunError (exit 6) for a folder of
-    `keeping` that is gone.
-    """
-    require_kept(target)
-    spare = target.with_name(f".{target.name}.link{TEMP_SUFFIX}")
-    try:
-        spare.unlink(missing_ok=True)
-        os.link(source, spare)
-        spare.replace(target)
-    except OSError:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
-            spare.unlink(missing_ok=True)  # it stays also where `target` was a name of the same file already
-    return True
 
 
 def _keep(path: Path, previous: Path) -> Callable[[], object] | None:

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from clf_cli.errors import UnwritableError
-from clf_cli.files import write_text
 from clf_cli.models.torch_files import load_torch
-from clf_cli.training.checkpoint_io import AtomicCheckpointIO, link_into_place
+from clf_cli.training.checkpoint_io import AtomicCheckpointIO
 from clf_cli.values.run_dir import RunDir
 
 
@@ -60,40 +59,3 @@ def test_another_checkpoint_rotates_nothing(run: RunDir) -> None:
     save(run, 1)
     AtomicCheckpointIO(run).save_checkpoint({"number": torch.tensor(2)}, run.step_checkpoint(2))
     assert numbers(run) == [1]
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
-
-
-def test_a_second_name_takes_the_place_of_another_file_which_keeps_its_own_readers(tmp_path: Path) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.write_text("old")
-    new.write_text("new")
-    with old.open() as reader:
-        assert link_into_place(new, old)
-        assert reader.read() == "old"
-    assert old.samefile(new)
-    assert content(tmp_path) == {"new": "new", "old": "new"}
-
-
-def test_a_second_name_that_is_there_stays_and_what_replaces_one_name_leaves_the_other(tmp_path: Path) -> None:
-    file, other = tmp_path / "file", tmp_path / "other"
-    file.write_text("old")
-    assert link_into_place(file, other)
-    assert link_into_place(file, other)
-    write_text(file, "new")
-    assert content(tmp_path) == {"file": "new", "other": "old"}
-
-
-@pytest.mark.parametrize("call", ["link", "replace"])
-def test_where_a_second_name_cannot_be_the_old_file_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    old.write_text("old")
-    new.write_text("new")
-    monkeypatch.setattr(os, call, refuse)
-    assert not link_into_place(new, old)
-    monkeypatch.undo()
-    assert content(tmp_path) == {"new": "new", "old": "old"}

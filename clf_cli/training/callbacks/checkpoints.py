@@ -8,10 +8,10 @@ from typing import Any
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.torch_files import save_torch
 from clf_cli.training.best_kept import keep_best
-from clf_cli.training.checkpoint_io import link_into_place
 from clf_cli.training.finite import require_finite
 from clf_cli.training.lightning_door import Checkpoint, L
 from clf_cli.training.scores import Row, Scoreboard
+from clf_cli.training.second_name import copy_into_place
 from clf_cli.values.run_dir import RunDir
 
 TOP = 3
@@ -84,8 +84,7 @@ class Checkpoints(Checkpoint):
             files = [*([self._path(row)] if row in kept else []), *([self._run.best] if is_best else [])]
             save_torch(checkpoint, files[0])
             for file in files[1:]:
-                if not link_into_place(files[0], file):
-                    save_torch(checkpoint, file)
+                copy_into_place(files[0], file)
         self._top = kept
         for path in set(self._run.top.glob("epoch*.ckpt")) - {self._path(entry) for entry in kept}:
             path.unlink(missing_ok=True)  # also what an earlier course of the run left

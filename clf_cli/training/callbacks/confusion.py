@@ -8,6 +8,7 @@ from clf_cli.training.lightning_door import L
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import Scoreboard
+from clf_cli.training.second_name import copy_into_place
 
 
 class ConfusionCallback(L.Callback):
@@ -27,8 +28,8 @@ class ConfusionCallback(L.Callback):
         write_json(folder / "confusion.json", self._publication.val_report(result, scored.predictions).to_json())
         write_counts(result, folder / "confusion.csv")
         if scored.is_best:
-            self._publication.publish(result, scored.predictions)
-            write_counts(result, self._publication.run.report("confusion", ".csv"))
+            for suffix in (".json", ".csv"):
+                copy_into_place(folder / f"confusion{suffix}", self._publication.run.report("confusion", suffix))
         self._pictures.offer(folder / "confusion.png", lambda path: draw(result, path, scored.epoch))
 
 

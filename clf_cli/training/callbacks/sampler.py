@@ -5,6 +5,7 @@ from collections.abc import Callable
 from clf_cli.files import write_json
 from clf_cli.training.lightning_door import L
 from clf_cli.training.publication import Publication
+from clf_cli.training.second_name import copy_into_place
 from clf_cli.values.report import Report
 
 Draw = Callable[[int], Report]  # epoch from 0 -> what its sampler drew
@@ -18,7 +19,7 @@ class SamplerCallback(L.Callback):
         self._publication = publication
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        report = self._draw(trainer.current_epoch).to_json()
         run = self._publication.run
-        write_json(run.epoch(trainer.current_epoch + 1) / "sampler.json", report)
-        write_json(run.report("sampler"), report)
+        file = run.epoch(trainer.current_epoch + 1) / "sampler.json"
+        write_json(file, self._draw(trainer.current_epoch).to_json())
+        copy_into_place(file, run.report("sampler"))

@@ -12,6 +12,7 @@ from clf_cli.training.lightning_door import L
 from clf_cli.training.pictures import Pictures
 from clf_cli.training.publication import Publication
 from clf_cli.training.scores import Scoreboard
+from clf_cli.training.second_name import copy_into_place
 
 Thumbnails = Callable[[Sequence[str]], list[npt.NDArray[np.uint8]]]  # paths to (H, W, 3) as the network saw them
 
@@ -36,7 +37,7 @@ class SamplesCallback(L.Callback):
         folder = self._publication.run.epoch(scored.epoch)
         write_json(folder / "samples.json", self._publication.val_report(result, scored.predictions).to_json())
         if scored.is_best:
-            self._publication.publish(result, scored.predictions)
+            copy_into_place(folder / "samples.json", self._publication.run.report("samples"))
         self._pictures.offer(folder / "samples.png", lambda path: draw(result, self._thumbnails, path, scored.epoch))
 
 
