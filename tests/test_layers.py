@@ -28,12 +28,13 @@ LAYERS = {
 }
 DOORS = {
     "typer": ("cli/",),
-    "lightning": ("training/",),
+    "lightning": ("training/lightning_door.py",),
     "tensorboard": ("training/trackers/",),
     "timm": ("models/timm_door.py",),
     "wandb": ("training/trackers/",),
     "mlflow": ("training/trackers/",),
-    "matplotlib": ("render/",),
+    "torchmetrics": ("training/lightning_door.py",),
+    "matplotlib": ("render/", "training/lightning_door.py"),
     "jinja2": ("render/page_template.py",),
     "markupsafe": ("render/page_template.py",),
     "rich": ("render/", "cli/console.py", "cli/help.py", "training/callbacks/progress.py", "training/watcher.py"),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from clf_cli.models.build import architecture, outline_network, preprocess_for
 from clf_cli.models.checkpoint import read_checkpoint
-from clf_cli.models.flops_door import FlopCounterMode
+from clf_cli.models.flops_door import FlopCounter
 from clf_cli.models.network import load_network
 from clf_cli.settings.sections import ModelSection
 from clf_cli.values.labels import Labels
@@ -108,7 +108,7 @@ def _follow(network: nn.Module, preprocess: Preprocess) -> tuple[tuple[Layer, ..
             if not isinstance(module, nn.Identity) and _does_something(module):
                 hook = module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
                 stack.callback(hook.remove)
-        counter = stack.enter_context(FlopCounterMode(display=False, custom_mapping=_UNCOUNTED))
+        counter = stack.enter_context(FlopCounter(display=False, custom_mapping=_UNCOUNTED))
         with torch.no_grad():
             network(image)
     return tuple(layers.values()), counter.get_total_flops() // 2

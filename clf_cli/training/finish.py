@@ -8,8 +8,6 @@ from pathlib import Path
 from clf_cli.engine.confusion import confusion
 from clf_cli.engine.history import history
 from clf_cli.engine.metrics import MetricsResult, metrics
-from clf_cli.engine.onnx_export import export_checkpoint
-from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.engine.report_page import Ended, Mistakes, report_page, worst_images
 from clf_cli.engine.samples import sample_predictions
@@ -18,7 +16,6 @@ from clf_cli.files import write_atomic, write_json
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import Classifier
 from clf_cli.models.network import network_classifier
-from clf_cli.render.onnx_export import lines, unscored
 from clf_cli.training.callbacks import confusion as confusion_callback
 from clf_cli.training.callbacks import history as history_callback
 from clf_cli.training.callbacks import samples as samples_callback
@@ -141,6 +138,9 @@ def best_predictions(classifier: Classifier | None, start: Start, fitted: Fitted
 
 def export(classifier: Classifier, start: Start, seen: Predictions, watcher: Watcher) -> ClfError | None:
     """The shipped file, made by the function that `clf export` calls; or why there is none."""
+    from clf_cli.engine.onnx_export import export_checkpoint  # onnx and ONNX Runtime, which training does without
+    from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
+    from clf_cli.render.onnx_export import lines, unscored
 
     def write() -> None:
         images = ExportImages(start.dataset, seen, workers=max(1, start.compute.workers))

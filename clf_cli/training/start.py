@@ -11,6 +11,7 @@ from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.knobs import resolve_augment
 from clf_cli.data.scan import scan_threads
 from clf_cli.engine.metrics import TOP
+from clf_cli.engine.onnx_opset import require_opset
 from clf_cli.errors import DataError, UsageError
 from clf_cli.files import is_locked, is_temporary, unwritable
 from clf_cli.models.compute import Compute, resolve_compute
@@ -95,8 +96,6 @@ def require_parts(settings: Settings) -> None:
     be written when the training is over."""
     require_installed(settings.train.tracker)
     if settings.export.enabled:
-        from clf_cli.engine.onnx_opset import require_opset  # onnx and ONNX Runtime
-
         require_opset(settings.export.opset)
 
 
