@@ -1,6 +1,5 @@
 """The confusion matrix as a table, a picture and rows of a CSV file."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -13,7 +12,6 @@ from rich.text import Text
 
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.render.class_axis import class_axis, write_axes
-from clf_cli.render.csv import no_formula
 from clf_cli.render.figures import (
     FAINT,
     SCALE,
@@ -32,22 +30,10 @@ from clf_cli.render.text import UNDEFINED, counted, label, percent
 
 MATRIX_CLASSES = 30  # more are listed as pairs
 WORST = 20
-HEADER = "true"
 BAR_SPACE = 84  # points
 BAR_PERCENTS = (2, 10, 25, 50, 75, 100)
 PAIRS_FROM = 200.0  # points below the top of the matrix
 PAIR = TextStyle(size=7.5)
-
-
-def header(result: ConfusionResult) -> tuple[str, ...]:
-    """The first line of the CSV file: `true`, then the predicted classes."""
-    return (HEADER, *map(no_formula, result.labels))
-
-
-def rows(result: ConfusionResult) -> Iterator[tuple[str | int, ...]]:
-    """One line per true class: its name, then its counts in label order."""
-    for name, counts in zip(result.labels, result.counts.tolist(), strict=True):
-        yield (no_formula(name), *counts)
 
 
 def table(result: ConfusionResult) -> RenderableType:

@@ -7,7 +7,8 @@ from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.engine.thumbnails import Pixels
 from clf_cli.files import write_json
 from clf_cli.render import confused_pairs
-from clf_cli.render.confusion import figure, header, rows
+from clf_cli.render.confusion import figure
+from clf_cli.render.confusion_rows import header, rows
 from clf_cli.render.csv import write_csv
 from clf_cli.render.figures import save_figure
 from clf_cli.values.report import Report

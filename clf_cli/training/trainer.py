@@ -3,6 +3,8 @@
 import contextlib
 from dataclasses import dataclass
 
+import torch
+
 from clf_cli.training.checkpoint_io import AtomicCheckpointIO
 from clf_cli.training.lightning_door import L, PassThroughProfiler
 from clf_cli.training.start import Start
@@ -51,7 +53,8 @@ def build_trainer(start: Start, callbacks: list[L.Callback], limits: Limits | No
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         use_distributed_sampler=False,
-        deterministic=section.deterministic,
+        # torch imports its compiler to be told False, which it is unless somebody said otherwise
+        deterministic=section.deterministic or (False if torch.are_deterministic_algorithms_enabled() else None),
         benchmark=kind == "cuda" and not section.deterministic,
         default_root_dir=start.run.root,
     )

@@ -43,7 +43,7 @@ def draw(result: ConfusionResult, path: Path, epoch: int) -> None:
 
 def write_counts(result: ConfusionResult, path: Path) -> None:
     """Writes the matrix as CSV, with the class names in the first row and column."""
-    from clf_cli.render.confusion import header, rows
+    from clf_cli.render.confusion_rows import header, rows
     from clf_cli.render.csv import write_csv
 
     write_csv(path, header(result), rows(result))
