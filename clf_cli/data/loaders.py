@@ -35,13 +35,14 @@ class Loading:
     workers: int = 0  # processes that read; 0 reads in this one
     pin_memory: bool = False  # page-locked batches, for copies to a GPU
     cache: Kept = "ram"  # where decoded images are kept for later epochs
+    readers: int = 1  # threads of this process that read a batch's files, where there are no workers
     timeout: float = 300  # seconds that the main process waits for a batch of a worker; 0 is for ever
     rank: int = 0
     world: int = 1
 
     @property
     def keeping(self) -> Keeping:
-        return Keeping(self.cache, shared=self.workers > 0)
+        return Keeping(self.cache, shared=self.workers > 0, readers=1 if self.workers else self.readers)
 
 
 class TrainImages(TorchDataset[Item]):
@@ -70,7 +71,7 @@ class TrainImages(TorchDataset[Item]):
     def __getitems__(self, draws: Sequence[Draw]) -> Batch | DataError:
         images, epochs, positions = zip(*draws, strict=True)
         try:
-            canvases = [self.sources.canvas(self.paths[image]) for image in images]
+            canvases = self.sources.canvases([self.paths[image] for image in images])
         except DataError as error:  # as a value: raised in a worker it would arrive as the text of a traceback
             return error
         indices = np.array(images, dtype=np.int64)
@@ -102,7 +103,7 @@ class EvalImages(TorchDataset[Item]):
 
     def __getitems__(self, indices: Sequence[int]) -> Batch | DataError:
         try:
-            pixels = np.stack([self.sources.canvas(self.paths[index]) for index in indices])
+            pixels = np.stack(self.sources.canvases([self.paths[index] for index in indices]))
         except DataError as error:
             return error
         rows = np.array(indices, dtype=np.int64)

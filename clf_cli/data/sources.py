@@ -1,6 +1,7 @@
 """Images of a data set on their way into batches: read once, and kept at the size that batches are made from."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -33,6 +34,7 @@ class Sources:
         self.root = dataset.root
         self.preprocess = preprocess
         self.augment = augment
+        self._readers = keeping.readers
         self._numbers = {path: number for number, path in enumerate(dict.fromkeys(paths))}
         self._facts = {path: dataset.files[path] for path in self._numbers}
         sizes = [self.size(path) for path in self._numbers]
@@ -43,6 +45,20 @@ class Sources:
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of the source."""
         return self._facts[path].width, self._facts[path].height
+
+    def canvases(self, paths: Sequence[str]) -> list[Pixels]:
+        """`canvas` of each, those that are not kept read by several threads at once."""
+        if self._readers == 1:
+            return [self.canvas(path) for path in paths]
+        held = {path: self.store.get(self._numbers[path]) for path in paths}
+        missing = [path for path, pixels in held.items() if pixels is None]
+        if len(missing) > 1:
+            pool = ThreadPoolExecutor(min(self._readers, len(missing)))
+            try:
+                held.update(zip(missing, pool.map(self.canvas, missing), strict=True))
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return [self.canvas(path) if (pixels := held[path]) is None else pixels for path in paths]
 
     def canvas(self, path: str) -> Pixels:
         """(h, w, 3). Raises DataError for a file that cannot be read any more."""

@@ -25,10 +25,12 @@ Kept = Literal["ram", "disk", "none"]
 
 
 class Keeping(NamedTuple):
-    """Where pictures are kept, and whether processes that are forked from this one share them."""
+    """Where pictures are kept, whether processes that are forked from this one share them, and how many threads read
+    at once those that are not kept yet."""
 
     where: Kept = "ram"
     shared: bool = False
+    readers: int = 1
 
 
 MOST_ON_DISK = 50 * 10**9  # bytes of all files together; those that were not used for longest go first

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from clf_cli.settings.resolved import Resolved
 from clf_cli.training.batch_size import with_batch_size
+from clf_cli.training.image_workers import with_workers
 from clf_cli.training.precision import with_precision
 from clf_cli.training.start import Start, fresh_start
 from clf_cli.values.progress import Progress
@@ -22,5 +23,5 @@ def benchmark_start(resolved: Resolved, folder: Path, progress: Progress) -> Sta
     resolved = replace(
         resolved, settings=settings.model_copy(update={"train": train, "export": export, "compute": compute})
     )
-    start = with_batch_size(fresh_start(resolved, progress, COMMAND, remember=False), resolved, progress)
-    return with_precision(start, resolved)
+    start = with_workers(fresh_start(resolved, progress, COMMAND, remember=False))
+    return with_precision(with_batch_size(start, resolved, progress), resolved)

@@ -47,6 +47,13 @@ def lives_on_gpu(asked: Asked, device: str, augment: Augment, needed: int, free:
     return asked == "gpu" or auto
 
 
+def gpu_free(device: str) -> int:
+    """Bytes of its memory."""
+    import torch  # only where there is a GPU
+
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
 def gpu_bytes(dataset: Dataset, preprocess: Preprocess, augment: Augment, validates: bool) -> int:
     """On a GPU all canvases are as large as the largest."""
     train = [dataset.files[sample.path] for sample in dataset.split("train")]

@@ -5,7 +5,7 @@ from clf_cli.data.knobs import Augment
 from clf_cli.data.loaders import ImageLoader, Loading, ResumableLoader, eval_loader, train_loader
 from clf_cli.engine.sampler import draws_evenly
 from clf_cli.models.compute import available_cores
-from clf_cli.training.image_cache import gpu_bytes, image_bytes, lives_on_gpu, megabytes, resolve_cache
+from clf_cli.training.image_cache import gpu_bytes, gpu_free, image_bytes, lives_on_gpu, megabytes, resolve_cache
 from clf_cli.training.start import Start
 from clf_cli.values.predictions import EVAL_BATCH
 
@@ -20,7 +20,7 @@ def image_loaders(start: Start, augment: Augment, validates: bool) -> tuple[Resu
     size = settings.optim.images_per_batch
     if device.startswith("cuda"):
         needed = gpu_bytes(dataset, start.preprocess, augment, validates)
-        if lives_on_gpu(asked, device, augment, needed, _free(device)):
+        if lives_on_gpu(asked, device, augment, needed, gpu_free(device)):
             told = f"--cache auto: gpu, {megabytes(needed)} of images." if asked == "auto" else ""
             split = (dataset, start.preprocess, augment, seed)
             there = device_loaders(split, (size, even), device, available_cores())
@@ -28,15 +28,10 @@ def image_loaders(start: Start, augment: Augment, validates: bool) -> tuple[Resu
     needed = image_bytes(dataset, start.preprocess, augment, validates)
     cache, told = resolve_cache(asked, needed, start.compute.workers)
     pin, patience = device.startswith("cuda"), settings.compute.worker_timeout
-    loading = Loading(size, start.compute.workers, pin, cache, timeout=patience)
-    val_loading = Loading(EVAL_BATCH, start.compute.workers, pin, cache, timeout=patience)
+    workers, readers = start.compute.workers, start.compute.threads  # of the math, which waits for a batch
+    loading = Loading(size, workers, pin, cache, readers, timeout=patience)
+    val_loading = Loading(EVAL_BATCH, workers, pin, cache, readers, timeout=patience)
     train = train_loader(dataset, start.preprocess, augment, loading, seed, even)
     labels = dataset.labels
     val = eval_loader(dataset, "val", start.preprocess, labels, val_loading) if validates else None
     return train, val, told
-
-
-def _free(device: str) -> int:
-    import torch
-
-    return int(torch.cuda.mem_get_info(device)[0])

@@ -9,6 +9,7 @@ from clf_cli.data.scan import scan_threads
 from clf_cli.errors import DataError
 from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.resolved import Resolved
+from clf_cli.training.image_workers import workers_again
 from clf_cli.training.resume import continued_settings
 from clf_cli.training.start import Start, require_parts
 from clf_cli.values.progress import Progress
@@ -36,6 +37,7 @@ def restarted_start(run: RunDir, resolved: Resolved, progress: Progress, command
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
         compute = replace(compute, threads=record.threads)
+    compute = workers_again(compute, settings.compute, record.workers)
     dataset = load_dataset(settings.data, settings.compute.seed, scan_threads(settings.compute.workers), progress)
     if dataset.fingerprint != record.data_fingerprint:
         raise DataError(

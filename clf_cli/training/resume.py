@@ -18,6 +18,7 @@ from clf_cli.settings.load import Resolved, read_settings
 from clf_cli.settings.root import Settings, settings_of
 from clf_cli.training.drift import Drift, compute_drift, judged, settings_drift, to_allow, unsafe, version_drift
 from clf_cli.training.drifted_data import data_drift
+from clf_cli.training.image_workers import workers_again
 from clf_cli.training.record import machine_of
 from clf_cli.training.result import ended_in_export
 from clf_cli.training.start import NothingToDo, Start, require_parts, with_absolute_paths
@@ -60,6 +61,7 @@ def resumed_start(resolved: Resolved, progress: Progress, command: Sequence[str]
     compute, compute_notes = resolve_compute(settings.compute)
     if not resolved.given("compute.threads"):
         compute = replace(compute, threads=found.record.threads)
+    compute = workers_again(compute, settings.compute, found.record.workers)
     drifts += [*compute_drift(found.record, compute, machine_of(compute)), *epochs_drift(settings, epochs)]
     drifts += version_drift(recorded_versions(run), current_versions())
     dataset = resumed_dataset(found, drifts, progress)

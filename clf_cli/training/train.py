@@ -10,6 +10,7 @@ from clf_cli.files import require_writable
 from clf_cli.settings.resolved import Resolved
 from clf_cli.training.batch_size import with_batch_size
 from clf_cli.training.compilation import with_compilation
+from clf_cli.training.image_workers import with_workers
 from clf_cli.training.plan import PlanResult
 from clf_cli.training.precision import with_precision
 from clf_cli.training.result import TrainResult, finished_result
@@ -28,7 +29,8 @@ def train(resolved: Resolved, watcher: Watcher, progress: Progress, command: Seq
     """
     resume = resolved.settings.train.resume
     if resume is None:
-        start = with_batch_size(fresh_start(resolved, progress, command), resolved, progress)
+        start = with_workers(fresh_start(resolved, progress, command))
+        start = with_batch_size(start, resolved, progress)
         start = with_compilation(with_precision(start, resolved), resolved)
         from clf_cli.training.session import run_session  # torch and Lightning
 
@@ -66,7 +68,8 @@ def plan(resolved: Resolved, watcher: Watcher, progress: Progress, command: Sequ
             "--dry-run plans a new run, and --resume continues one as it was planned.",
             "Leave one of them out; the settings and the course of a run are in its settings.toml and metrics.csv.",
         )
-    start = with_batch_size(fresh_start(resolved, progress, command, remember=False), resolved, progress)
+    start = with_workers(fresh_start(resolved, progress, command, remember=False))
+    start = with_batch_size(start, resolved, progress)
     start = with_compilation(with_precision(start, resolved), resolved)
     from clf_cli.training.dry_run import dry_run  # torch and Lightning
 

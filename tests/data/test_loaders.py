@@ -265,3 +265,17 @@ def test_images_travel_to_processes_that_start_afresh(dataset):
     copy = pickle.loads(pickle.dumps(images))
     for draw in (Draw(3, 1, 0), Draw(0, 0, 2)):
         assert torch.equal(copy[draw][0], images[draw][0])
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_several_threads_read_what_one_reads(dataset, cache):
+    expected = epochs_of(loader_of(dataset, Loading(batch_size=4, cache=cache)))
+    assert_equal(epochs_of(loader_of(dataset, Loading(batch_size=4, cache=cache, readers=3))), expected)
+    alone = list(eval_loader(dataset, "val", PREPROCESS, dataset.labels, Loading(batch_size=3)))
+    assert_equal(list(eval_loader(dataset, "val", PREPROCESS, dataset.labels, Loading(3, readers=3))), alone)
+
+
+def test_a_file_that_one_of_several_threads_cannot_read_is_named(dataset, tmp_path):
+    away = moved(dataset, tmp_path)
+    with pytest.raises(DataError, match=r"Cannot read train/b/1\.png any more"):
+        list(loader_of(away, Loading(batch_size=4, readers=3)))
