@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
@@ -91,11 +92,20 @@ def _is_free(name: str, modules: dict[str, dict[str, Any]]) -> bool:
     return first not in sys.modules and (package in sys.modules or find_spec(package) is not None)
 
 
-def _disabled(*arguments: Any, **named: Any) -> Any:
-    from torch._compile import _disable_dynamo  # torch's own for this: the compiler is imported by the first call
+def _disabled(function: Callable[..., Any] | None = None, recursive: bool = True, **named: Any) -> Any:
+    """What keeps the compiler out of a function: where nobody imported the compiler, the function as it is."""
+    if function is None:
+        return partial(_disabled, recursive=recursive, **named)
+    plain = function
 
-    named.pop("reason", None)
-    return _disable_dynamo(*arguments, **named)
+    @wraps(plain)
+    def call(*arguments: Any, **given: Any) -> Any:
+        compiler = sys.modules.get("torch._dynamo")
+        if compiler is None or isinstance(compiler, LateModule):
+            return plain(*arguments, **given)
+        return compiler.disable(plain, recursive, **named)(*arguments, **given)
+
+    return call
 
 
 # 1.2 CPU seconds and 220 MB (torch 2.15), which torchvision, Lightning and a counter of torch import for these alone

@@ -9,8 +9,8 @@ from rich.console import Console
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.render.class_axis import class_axis
 from clf_cli.render.confusion import figure, summary, table
-from clf_cli.render.confusion_rows import header, rows
 from clf_cli.render.confusion_files import write_confusion
+from clf_cli.render.confusion_rows import header, rows
 from clf_cli.render.figures import save_figure
 from clf_cli.render.heatmap import matrix_pixels
 from clf_cli.values.labels import Labels
