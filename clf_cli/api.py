@@ -13,7 +13,7 @@ from PIL import Image
 
 from clf_cli.data.images import UnreadableImageError, upright_rgb
 from clf_cli.data.named_images import NamedImage
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.predictions import TOP, is_calibrated, predict_images, uncalibrated
 from clf_cli.engine.stored_calibration import calibrated
 from clf_cli.errors import DataError, UsageError

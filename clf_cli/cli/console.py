@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.panel import Panel
-from rich.text import Text
-from typer.exceptions import TyperException
-
 from clf_cli.errors import ClfError, RunError, UsageError
 from clf_cli.values.progress import Advance, silent
 
-if TYPE_CHECKING:  # it imports numpy, which --help does without
+if TYPE_CHECKING:  # rich takes 30 ms to import, Typer is imported where a command line is read; numpy follows
+    from rich.console import Console, RenderableType
+    from typer.exceptions import TyperException
+
     from clf_cli.training.watcher import Watcher
     from clf_cli.values.report import FindingJson, Report
 
@@ -29,10 +27,22 @@ class _Stderr(logging.Handler):
     """One line per record on whatever sys.stderr is then, so that a live bar moves below it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = Text(visible(self.format(record)))
+        text = visible(self.format(record))
+        if record.levelno < logging.WARNING and "rich.console" not in sys.modules and _as_it_stands(text):
+            sys.stderr.write(f"{text}\n")  # no bar is there, since that is rich's
+            sys.stderr.flush()
+            return
+        from rich.text import Text
+
+        line = Text(text)
         if record.levelno >= logging.WARNING:
             line = Text.assemble(("Error: " if record.levelno >= logging.ERROR else "Warning: ", "bold yellow"), line)
         _stderr().print(line, soft_wrap=True)
+
+
+def _as_it_stands(text: str) -> bool:
+    """Whether rich would print the line just so: it replaces tabs and cuts off blanks that do not fit."""
+    return "\t" not in text and text == text.rstrip()
 
 
 def start_logging(quiet: bool = False, verbose: bool = False) -> None:
@@ -78,6 +88,8 @@ def publish(report: "Report", as_json: bool, view: str = "table") -> None:
             sys.stdout.writelines(report.json_parts())
             sys.stdout.write("\n")
         return
+    from rich.console import Console
+
     table = vars(import_module(f"clf_cli.render.{report.kind}"))[view](report.result)
     console = Console()
     if not console.is_terminal and "COLUMNS" not in os.environ:
@@ -132,6 +144,9 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
 
 def show_error(error: ClfError, command: str) -> None:
     """The message and the next step; a usage error looks like Typer's own while a person watches."""
+    from rich.panel import Panel
+    from rich.text import Text
+
     console = _stderr()
     message, hint = visible(error.message), None if error.hint is None else visible(error.hint)
     if isinstance(error, UsageError) and console.is_terminal:
@@ -144,10 +159,13 @@ def show_error(error: ClfError, command: str) -> None:
         console.print(Text(hint), soft_wrap=True)
 
 
-def show_misuse(error: TyperException) -> None:
+def show_misuse(error: "TyperException") -> None:
     """A mistake on the command line, as Typer shows it, whose own way imports a Markdown parser first."""
     if type(error).__name__ == "NoArgsIsHelpError":  # the help is its message, and was shown
         return
+    from rich.panel import Panel
+    from rich.text import Text
+
     console = _stderr()
     context = getattr(error, "ctx", None)
     if context is not None:
@@ -157,13 +175,15 @@ def show_misuse(error: TyperException) -> None:
     console.print(Panel(message, title="Error", title_align="left", border_style="red"))
 
 
-def _stderr() -> Console:
+def _stderr() -> "Console":
     """The same one while the environment stays: rich prints above a live bar only what its own console prints."""
     return _console(tuple(os.environ.get(name) for name in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")))
 
 
 @functools.lru_cache(maxsize=1)
-def _console(environment: tuple[str | None, ...]) -> Console:
+def _console(environment: tuple[str | None, ...]) -> "Console":
+    from rich.console import Console
+
     return Console(stderr=True)
 
 
@@ -175,9 +195,11 @@ def watcher() -> "Watcher":
     return Watcher(say=say, warn=warn, show=show, console=_stderr() if watched else None)
 
 
-def show(table: RenderableType) -> None:
+def show(table: "RenderableType") -> None:
     """A table for people on stderr, not shown with --quiet."""
     if _log.isEnabledFor(logging.INFO):
+        from rich.console import Console
+
         console = _stderr()
         wide = console.is_terminal or "COLUMNS" in os.environ
         (console if wide else Console(stderr=True, width=WIDE)).print(table)

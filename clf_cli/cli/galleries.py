@@ -10,7 +10,7 @@ from clf_cli.cli.paired import scored_pair
 from clf_cli.cli.places import stem_for, stem_in
 from clf_cli.cli.scored import Scored, opened, scored
 from clf_cli.data.dataset import NO_DATA_HINT, Dataset, load_dataset
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.augmented import augmented, augmented_pixels
 from clf_cli.engine.flips import flips
 from clf_cli.engine.paired import pair_findings

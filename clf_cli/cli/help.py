@@ -2,17 +2,15 @@
 
 import inspect
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import render
-from rich.padding import Padding
-from rich.panel import Panel
-from rich.text import Text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from clf_cli.cli.coercion import spared
 from clf_cli.cli.console import delivery
+
+if TYPE_CHECKING:  # rich takes 30 ms to import, of use to help alone
+    from rich.text import Text
 
 LEFT = 27  # columns of the names; longer ones get a line of their own
 NARROW, WIDE = 60, 120  # columns
@@ -46,6 +44,11 @@ class HelpGroup(TyperGroup):
 
 def _print_help(command: Any, ctx: Any) -> None:
     """`command` and `ctx` are Typer's; their classes are not in its public names."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.panel import Panel
+    from rich.text import Text
+
     console = Console()
     width = max(NARROW, min(WIDE, console.width))
     console = Console(width=width, highlight=False)
@@ -84,8 +87,10 @@ def _row(parameter: Any, ctx: Any) -> tuple[str, str]:
     return name, " ".join([_text(parameter.help or "").plain, *notes])
 
 
-def _lines(rows: list[tuple[str, str]], width: int) -> list[Text]:
+def _lines(rows: list[tuple[str, str]], width: int) -> "list[Text]":
     """Each row as lines of at most `width` columns, the second column wrapped at blanks outside of `[> 0]`."""
+    from rich.text import Text
+
     left = min(LEFT, max(len(name) for name, _ in rows)) + 2
     lines = []
     for name, text in rows:
@@ -106,6 +111,8 @@ def _glued(text: str) -> str:
     return text
 
 
-def _text(markup: str) -> Text:
+def _text(markup: str) -> "Text":
     """Typer's help texts are markup: `\\[data]` stands for `[data]`."""
+    from rich.markup import render
+
     return render(markup)

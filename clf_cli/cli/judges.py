@@ -38,8 +38,7 @@ def open_judges(resolved: Resolved, models: Sequence[Path]) -> "tuple[Classifier
         raise UsageError(f"{models[0]} decides what {given[0]} says.", f"Leave {given[0]} or --model away.")
     if not models:
         return ()
-    from clf_cli.cli.model_data import say_model_notes
-    from clf_cli.cli.scored import opened_model
+    from clf_cli.cli.opened_model import opened_model, say_model_notes
 
     opened = tuple(opened_model(resolved, path) for path in dict.fromkeys(models))
     for classifier in opened:
@@ -58,7 +57,7 @@ def suspects_among(resolved: Resolved, dataset: "Dataset", classifiers: "Sequenc
     """What they dispute; None without a model. Raises as `find_suspects` and `trained_on` do."""
     if not classifiers:
         return None
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.suspects import Judge, find_suspects
     from clf_cli.engine.trained_on import trained_on
 

@@ -1,11 +1,12 @@
 """The images that a command on a model looks at: those of --data, else those that its run was trained with."""
 
-from clf_cli.cli.console import progress, say, sentence
+from clf_cli.cli.console import progress, say
+from clf_cli.cli.opened_model import say_model_notes
 from clf_cli.data.dataset import Dataset, load_run_dataset
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.errors import DataError, first_line
 from clf_cli.models.classifier import Classifier
-from clf_cli.settings.resolved import Resolved, left_aside
+from clf_cli.settings.resolved import Resolved
 from clf_cli.values.run_record import read_record
 
 
@@ -42,22 +43,3 @@ def model_data_if_there(resolved: Resolved, classifier: Classifier) -> tuple[Dat
     except DataError as error:
         return None, first_line(error)
     return dataset, None if dataset is not None else f"{classifier.path} lies in no run, and no --data names images."
-
-
-def say_model_notes(resolved: Resolved, classifier: Classifier, scores: bool = False) -> None:
-    """Which settings are not used because the model decides them, and what is to know about its weights."""
-    findings = () if scores and classifier.score is None else classifier.findings
-    for line in (*left_aside(resolved, fixed_by(classifier)), *(finding["reason"] for finding in findings)):
-        say(sentence(line))
-
-
-def fixed_by(classifier: Classifier) -> dict[str, object]:
-    """The settings that a trained model decides, with its own values."""
-    preprocess = classifier.preprocess
-    return {
-        "model.arch": classifier.arch,
-        "model.image_size": preprocess.width,
-        "model.resize_mode": preprocess.resize_mode,
-        "model.crop_share": preprocess.crop_share,
-        "model.interpolation": preprocess.interpolation,
-    }

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
-from clf_cli.cli.scored import Scored, opened_model, say_other_data
+from clf_cli.cli.opened_model import opened_model
+from clf_cli.cli.scored import Scored, say_other_data
 from clf_cli.data.checks import per_split
 from clf_cli.data.dataset import Dataset
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.paired import answerable, predict_both
 from clf_cli.errors import UsageError
 from clf_cli.models.classifier import Classifier

@@ -11,7 +11,7 @@ from clf_cli.data.samples import printable
 from clf_cli.engine.predictions import PredictionsResult, Tally, is_calibrated
 from clf_cli.errors import DataError, UsageError
 from clf_cli.models.classifier import Classifier
-from clf_cli.render.predictions import csv_header, csv_row, json_line, summary
+from clf_cli.render.prediction_lines import csv_header, csv_row, json_line, summary
 from clf_cli.render.text import counted
 from clf_cli.values.prediction import Prediction
 from clf_cli.values.progress import Progress, silent

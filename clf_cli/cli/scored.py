@@ -5,13 +5,13 @@ from pathlib import Path
 
 from clf_cli.cli.console import progress, say
 from clf_cli.cli.model_data import model_data
+from clf_cli.cli.opened_model import opened_model
 from clf_cli.data.dataset import Dataset
 from clf_cli.data.samples import WHOLE
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.predict_split import predict_split
 from clf_cli.errors import UsageError
-from clf_cli.models.classifier import Classifier, model_file, open_classifier
-from clf_cli.models.compute import compute_for
+from clf_cli.models.classifier import Classifier
 from clf_cli.models.onnx_given import NOTHING, Given
 from clf_cli.settings.resolved import Resolved
 from clf_cli.values.predictions import Predictions
@@ -29,18 +29,6 @@ class Scored:
 
     def report(self, result: Result) -> Report:
         return Report(result, self.classifier.ref, self.data, findings=self.classifier.findings)
-
-
-def opened_model(resolved: Resolved, model: Path, given: Given = NOTHING) -> Classifier:
-    """A run, checkpoint or ONNX file, opened on the device that was asked for; `given` is what it lacks.
-
-    Raises ModelError (exit 4), UsageError (exit 2) for a `given` that cannot be used or is not needed.
-    """
-    file = model_file(model)
-    compute, notes = compute_for(file, resolved.settings.compute)
-    for note in notes:
-        say(note)
-    return open_classifier(file, compute=compute, given=given)
 
 
 def opened(resolved: Resolved, model: Path, given: Given = NOTHING) -> tuple[Classifier, Dataset]:

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import stat
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import PIL
 
@@ -57,13 +56,6 @@ class Scan:
 
     files: dict[str, FileFacts]
     notes: tuple[str, ...] = ()
-
-
-def scan_threads(workers: int | Literal["auto"]) -> int:
-    """Threads that read files: `workers`, or one per core that this process may use."""
-    if workers != "auto":
-        return max(1, workers)
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def scan_files(

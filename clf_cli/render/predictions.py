@@ -1,6 +1,5 @@
-"""Predictions as a table, as lines of JSON and as rows of CSV."""
+"""Predictions as a table."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,10 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from clf_cli.data.samples import printable
-from clf_cli.engine.predictions import PredictionsResult, Tally
-from clf_cli.files import seen
-from clf_cli.render.csv import Cell, csv_line
-from clf_cli.render.text import UNDEFINED, counted, label, percent
+from clf_cli.engine.predictions import PredictionsResult
+from clf_cli.render.text import UNDEFINED, label, percent
 from clf_cli.values.prediction import Candidate, Prediction
 
 
@@ -51,32 +48,6 @@ class _Fitting:
             cells = _cells(prediction, candidates)
             widths = [max(width, cell_len(cell.plain)) for width, cell in zip(widths, cells, strict=True)]
         return sum(widths) + 3 * len(widths) + 1
-
-
-def summary(tally: Tally) -> str:
-    """One line: how many images, how many classes among the answers, and how many got none."""
-    parts = [counted(tally.images, "image"), f"{counted(len(tally.seen), 'class')} seen"]
-    if tally.abstained:
-        parts.append(f"{tally.abstained:,} not sure enough")
-    return " · ".join([*parts, f"{tally.unreadable:,} unreadable"])
-
-
-def json_line(prediction: Prediction) -> str:
-    return seen(json.dumps(prediction.to_json(), ensure_ascii=False, allow_nan=False))
-
-
-def csv_header(top: int) -> str:
-    """The columns, with a label and a probability for each of the `top` candidates."""
-    candidates = [f"top{rank}_{name}" for rank in range(1, top + 1) for name in ("label", "probability")]
-    return csv_line(["path", "label", "index", "probability", "error", *candidates])
-
-
-def csv_row(prediction: Prediction, top: int) -> str:
-    """An empty label is `""`; a field of which there is none is empty."""
-    candidates: list[Cell] = [cell for candidate in prediction.top for cell in (candidate.label, candidate.probability)]
-    missing: list[Cell] = [None] * (2 * top - len(candidates))
-    first = (prediction.path, prediction.label, prediction.index, prediction.probability, prediction.error)
-    return csv_line([*first, *candidates, *missing])
 
 
 def _cells(prediction: Prediction, candidates: int) -> tuple[Text, Text, Text, Text]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clf_cli.data.dataset import load_run_dataset
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.onnx_check_result import OnnxCheckResult
 from clf_cli.engine.onnx_evidence import open_candidate, reference_for, validate_onnx
 from clf_cli.engine.onnx_provider import PROVIDERS

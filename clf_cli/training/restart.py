@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clf_cli.data.dataset import load_dataset
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.errors import DataError
 from clf_cli.models.compute import resolve_compute
 from clf_cli.settings.resolved import Resolved

@@ -10,7 +10,7 @@ from typing import Any
 from clf_cli.data.codes import CODES
 from clf_cli.data.dataset import Dataset, load_resumed_dataset
 from clf_cli.data.samples import RefusedDataError
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.errors import ModelError, UsageError
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
 from clf_cli.models.compute import Compute, resolve_compute

@@ -11,7 +11,7 @@ from torch import nn
 
 from clf_cli import __version__, signals
 from clf_cli.data.dataset import write_splits
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.dataset import DatasetResult, dataset_report
 from clf_cli.engine.model_info import model_info
 from clf_cli.errors import ClfError, StoppedRunError

@@ -9,7 +9,7 @@ from pathlib import Path
 from clf_cli import signals
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.knobs import resolve_augment
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.metrics import TOP
 from clf_cli.engine.onnx_opset import require_opset
 from clf_cli.errors import DataError, UsageError

@@ -12,7 +12,7 @@ from pathlib import Path
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.data.library_caches import temporary_place
 from clf_cli.data.samples import Sample
-from clf_cli.data.scan import scan_threads
+from clf_cli.data.scan_threads import scan_threads
 from clf_cli.data.written_manifests import write_manifest
 from clf_cli.engine.onnx_child import python_module
 from clf_cli.errors import ClfError, DataError, ModelError, RunError, UsageError

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from clf_cli.engine.predictions import PredictionsResult, Tally
-from clf_cli.render.predictions import csv_header, csv_row, json_line, summary, table
+from clf_cli.render.prediction_lines import csv_header, csv_row, json_line, summary
+from clf_cli.render.predictions import table
 from clf_cli.values.prediction import Candidate, Prediction
 
 SURE = Prediction("shelf/a.png", "milk", 2, 0.75, (Candidate("milk", 0.75), Candidate("oat-milk", 0.2)))

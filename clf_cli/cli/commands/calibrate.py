@@ -69,8 +69,8 @@ def _was_seen(found: "Scored") -> bool:
 def _write_copy(
     resolved: Resolved, found: "Scored", result: "CalibrationResult", source: Path, files: "OnnxFiles"
 ) -> None:
-    from clf_cli.cli.scored import opened_model
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.cli.opened_model import opened_model
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.onnx_calibrated import Witness, write_calibrated
     from clf_cli.models.compute import compute_for
 

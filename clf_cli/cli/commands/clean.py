@@ -65,7 +65,7 @@ def _cleaned(resolved: Resolved, section: "DataSection", rows: Path | None) -> "
     from clf_cli.data.dataset import survey_dataset
     from clf_cli.data.layout import read_layout
     from clf_cli.data.samples import WHOLE
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.clean import chosen_codes, read_places, warnings_of
     from clf_cli.engine.clean import clean as without
     from clf_cli.engine.dataset_findings import all_findings

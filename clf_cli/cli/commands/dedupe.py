@@ -22,7 +22,7 @@ def dedupe(
     """Keep one copy of each image, in a new manifest."""
     from clf_cli.data.dataset import read_draft, refuse
     from clf_cli.data.samples import WHOLE
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.data.written_manifests import check_manifest_out, write_manifest
     from clf_cli.engine.dedupe import dedupe as one_of_each
     from clf_cli.values.report import DataRef, Report

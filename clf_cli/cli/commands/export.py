@@ -54,7 +54,7 @@ def export(
 
     require_opset(resolved.settings.export.opset)  # before torch is imported
     from clf_cli.cli.model_data import model_data_if_there
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.onnx_export import export_checkpoint, export_target
     from clf_cli.engine.onnx_golden import stored_images
     from clf_cli.engine.onnx_plan import ExportImages, ExportPlan

@@ -29,7 +29,7 @@ def inspect_dataset(
 ) -> None:
     """Count a data set's images and list what is wrong with it."""
     from clf_cli.data.dataset import survey_dataset
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.dataset import dataset_report, gated
     from clf_cli.engine.dataset_gate import not_searched, open_gate, require_searched
 

@@ -50,11 +50,10 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Label images with a model."""
-    from clf_cli.cli.model_data import say_model_notes
     from clf_cli.cli.named_images import named_images
+    from clf_cli.cli.opened_model import opened_model, say_model_notes
     from clf_cli.cli.prediction_lines import refuse_unreadable, write_predictions, written_as
-    from clf_cli.cli.scored import opened_model
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.predictions import is_calibrated, predict_images, uncalibrated
     from clf_cli.engine.stored_calibration import calibrated
 

@@ -43,7 +43,7 @@ def sampler(settings: "Settings", epoch: EpochOption = 1, out: OutOption = None,
 def _drawn(settings: "Settings", epoch: int) -> "Report":
     """Reads the data as training does, and draws."""
     from clf_cli.data.dataset import NO_DATA_HINT, load_dataset
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.sampler import sampler_report
 
     if settings.data.root is None:

@@ -137,7 +137,7 @@ def _draft(resolved: Resolved, section: "DataSection") -> "Draft":
 
 
 def _threads(resolved: Resolved) -> int:
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
 
     return scan_threads(resolved.settings.compute.workers)
 

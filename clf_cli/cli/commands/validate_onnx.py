@@ -68,7 +68,7 @@ def validate_onnx(
     junit: JunitOption = None,
 ) -> None:
     """Compare an ONNX file with the checkpoint that it came from."""
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine import onnx_evidence as engine
     from clf_cli.engine.onnx_provider import provider_named
     from clf_cli.models.compute import resolve_compute
@@ -108,7 +108,7 @@ def _refuse_together(golden: bool, answers: bool, against: bool, data: bool) -> 
 
 def _check_answers(resolved: Resolved, candidate: "Candidate", file: Path, as_json: bool, junit: Path | None) -> None:
     from clf_cli.cli.model_data import model_data
-    from clf_cli.data.scan import scan_threads
+    from clf_cli.data.scan_threads import scan_threads
     from clf_cli.engine.onnx_answers_check import check_answers
 
     dataset = model_data(resolved, candidate.onnx)
