@@ -27,7 +27,7 @@ from clf_cli.data.loaders import (
     TrainImages,
 )
 from clf_cli.data.placement import LUMA, canvas_sizes, colors, placements
-from clf_cli.data.store import Keeping
+from clf_cli.data.store import Keeping, Place
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
@@ -63,6 +63,10 @@ class DeviceTrainImages(TrainImages):
         self._canvases: Tensor | None = None  # (N, h, w, 3) uint8
         self._sides = canvas_sizes(self.sizes, preprocess, augment)  # (N, 2) of their pixels that are the image's
         self._targets = torch.from_numpy(self.targets).to(self.device)
+
+    @property
+    def kept(self) -> tuple[Place, int]:
+        return "gpu", len(self.paths) * int(self._sides.max(axis=0).prod()) * 3
 
     def __getitems__(self, draws: Sequence[Draw]) -> Batch | DataError:
         images, epochs, positions = zip(*draws, strict=True)

@@ -16,7 +16,7 @@ from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import Augment
 from clf_cli.data.samplers import IntArray, epoch_length, epoch_order, of_rank, targets_of
 from clf_cli.data.sources import Sources
-from clf_cli.data.store import Keeping, Kept
+from clf_cli.data.store import Keeping, Kept, Place
 from clf_cli.data.workers import patient, start_worker
 from clf_cli.errors import DataError
 from clf_cli.values.labels import Labels
@@ -60,6 +60,11 @@ class TrainImages(TorchDataset[Item]):
         self.seed = seed
         self.sources = Sources(dataset, self.paths, preprocess, augment, keeping)
         self.sizes = np.array([self.sources.size(path) for path in self.paths]).reshape(-1, 2)
+
+    @property
+    def kept(self) -> tuple[Place, int]:
+        """Where decoded images are between epochs, and how many bytes they take there."""
+        return self.sources.store.kept, self.sources.store.size
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -202,6 +207,7 @@ class ResumableLoader(ImageLoader):
 
     def __init__(self, images: TrainImages, draws: EpochSampler, loading: Loading) -> None:
         super().__init__(images, draws, loading)
+        self.kept = images.kept
         self.draws = draws
         self.done = 0  # batches of the current epoch that were handed out
         self._resume_at = 0

@@ -22,6 +22,7 @@ from clf_cli.errors import RunError
 
 Pixels = npt.NDArray[np.uint8]
 Kept = Literal["ram", "disk", "none"]
+Place = Literal["ram", "disk", "gpu", "none"]
 
 
 class Keeping(NamedTuple):
@@ -60,6 +61,11 @@ class PixelStore:
     def held(self) -> int:
         """Bytes of memory, once every picture was read; pages of a file are the system's to keep or to drop."""
         return int(self._starts[-1]) if self.kept == "ram" else 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of all pictures, in memory or a file; 0 where none are kept."""
+        return 0 if self.kept == "none" else int(self._starts[-1])
 
     def __len__(self) -> int:
         """How many pictures are held."""

@@ -93,7 +93,7 @@ def _timed(start: Start, network: nn.Module, seconds: float, progress: Progress)
         core_share=sum(own.cpu) / sum(own.seconds),
     )
     changes = tuple(Change(one.flag, own.median / one.steps.median, one.reason) for one in tried[1:])
-    return summed_up(_trained(start, whole), measured, changes, len(whole.train_loader), _kept(whole))
+    return summed_up(_trained(start, whole), measured, changes, len(whole.train_loader), whole.train_loader.kept[1])
 
 
 def _trained(start: Start, feed: Feed) -> Trained:
@@ -112,12 +112,8 @@ def _trained(start: Start, feed: Feed) -> Trained:
         augment=start.settings.augment.preset,
         images=feed.images,
         val_images=0 if feed.val is None else len(feed.val.paths),
+        cache=feed.train_loader.kept[0],
     )
-
-
-def _kept(feed: Feed) -> float:
-    """Bytes of decoded train images that stay in memory."""
-    return float(feed.train_loader.held)
 
 
 def _ways(start: Start, network: nn.Module) -> Iterator[Tried]:
@@ -179,6 +175,8 @@ def _data_rates(feed: Feed) -> tuple[float, float]:
     def rate() -> float:
         start = time.perf_counter()
         count = sum(len(batch[1]) for batch in feed.train_loader)
+        if feed.train_loader.kept[0] == "gpu":  # what was launched there is not done yet
+            torch.cuda.synchronize()
         return count / (time.perf_counter() - start)
 
     first = rate()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
+from clf_cli.data.store import Place
 from clf_cli.values.report import FindingJson, finding
 
 WORTH = 1.15  # times as fast: below it a change is noise
@@ -48,6 +49,7 @@ class Trained:
     augment: str
     images: int  # that an epoch draws
     val_images: int
+    cache: Place  # where decoded images are between epochs
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Measured:
 @dataclass(frozen=True)
 class TrainBenchmarkResult:
     """The report of kind `train_benchmark`; `parts` are seconds of an epoch of all images, by arithmetic from those
-    that were measured; `keeps` is whether decoded images stay in memory, `kept_mb` how much that takes."""
+    that were measured; `keeps` is whether decoded images stay, `kept_mb` how much that takes."""
 
     kind: ClassVar[str] = "train_benchmark"
 
@@ -136,7 +138,7 @@ class TrainBenchmarkResult:
 def summed_up(
     trained: Trained, measured: Measured, changes: tuple[Change, ...], batches: int, kept: float
 ) -> TrainBenchmarkResult:
-    """What an epoch of `batches` batches takes; `kept` are bytes of decoded images that stay in memory, 0 for none.
+    """What an epoch of `batches` batches takes; `kept` are bytes of decoded images that stay, 0 for none.
 
     Where none stay, every epoch waits for images as the first one did. Callbacks and checkpoints are taken as they
     were: of a few val images.
@@ -178,7 +180,7 @@ def _of_data(trained: Trained, parts: Mapping[Part, float], *, keeps: bool) -> t
     found = []
     unknown = float("nan")
     free = trained.cores - trained.threads - trained.workers
-    if free > 0:
+    if free > 0 and trained.cache != "gpu":
         reason = f"training waits for images {wait:.0%} of the time, and {free} of {trained.cores} cores are free"
         found.append(Change(f"--workers {trained.workers + free}", unknown, reason))
     if not keeps:

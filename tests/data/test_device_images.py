@@ -8,7 +8,7 @@ import torch
 
 from clf_cli.data.augment import Keys, augment_batch
 from clf_cli.data.dataset import Dataset, load_dataset
-from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, draw_batch, filled
+from clf_cli.data.device_images import DeviceEvalImages, DeviceTrainImages, device_loaders, draw_batch, filled
 from clf_cli.data.draws import Draw
 from clf_cli.data.knobs import PRESETS, Augment
 from clf_cli.data.loaders import EvalImages
@@ -104,3 +104,13 @@ def test_a_batch_is_a_function_of_its_draws(dataset: Dataset, device: str) -> No
     assert (pixels.dtype, pixels.shape) == (torch.uint8, (3, 3, 32, 32))
     one = images.__getitems__(draws[1:2])[0]
     assert torch.equal(one[0], pixels[1])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_images_on_the_device_are_kept_between_epochs(dataset: Dataset, device: str) -> None:
+    train, _ = device_loaders((dataset, Preprocess(32, 32), PRESETS["basic"], 5), (4, False), device, 2)
+    list(train)
+    assert isinstance(train.dataset, DeviceTrainImages)
+    assert train.dataset._canvases is not None
+    assert train.kept == ("gpu", train.dataset._canvases.numel())
+    assert train.held == 0  # of main memory

@@ -7,7 +7,7 @@ import pytest
 
 from clf_cli.training.train_benchmark import Change, Measured, TrainBenchmarkResult, Trained, summed_up
 
-TRAINED = Trained("net", 32, 32, 8, "cpu", "fp32", True, 1, 0, 4, "basic", images=800, val_images=200)
+TRAINED = Trained("net", 32, 32, 8, "cpu", "fp32", True, 1, 0, 4, "basic", images=800, val_images=200, cache="ram")
 MEASURED = Measured(
     batch_seconds=0.08,
     data_first=400.0,
@@ -61,8 +61,9 @@ def test_images_that_are_not_kept_are_waited_for_in_every_epoch() -> None:
     assert all(change.pays and math.isnan(change.gain) for change in result.changes)
 
 
-def test_no_worker_is_recommended_where_no_core_is_free() -> None:
+def test_no_worker_is_recommended_where_none_would_help() -> None:
     assert [change.flag for change in summed(cores=1).changes] == []
+    assert [change.flag for change in summed(cache="gpu").changes] == []
     assert [change.flag for change in summed().changes] == ["--workers 3"]  # a tenth of the time is waiting
 
 
