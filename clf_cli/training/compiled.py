@@ -1,5 +1,6 @@
 """A network's training passes through torch.compile: fewer and larger kernels, after some time for making them."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from clf_cli.errors import first_line
+from clf_cli.models.exact import exact_fp32
 
 
 class CompiledNetwork:
@@ -36,6 +38,8 @@ class CompiledNetwork:
     def prepare(self, images: Tensor) -> None:
         """Compiles forward and backward pass for batches like `images`, (B, 3, H, W) on the run's device, by running
         both once; buffers, gradients and generators are as before."""
+        with exact_fp32():
+            pass  # leaves a switch of torch's as validation leaves it, which compiled code is made for
         kept = [(buffer, buffer.clone()) for buffer in self._network.buffers()]
         devices = [] if images.device.type != "cuda" else [images.device]
         with torch.random.fork_rng(devices=devices):
@@ -62,6 +66,7 @@ class CompiledNetwork:
 def _compiled(network: nn.Module, kind: str) -> Callable[[Tensor], Tensor]:
     import torch._inductor.config as inductor  # seconds
 
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # that there is no GPU
     torch.compiler.reset()  # of an earlier run in this process: what it compiled counts against a limit
     if kind == "cpu":
         inductor.compile_threads = 1  # else in processes that import torch anew and outlive the compiling

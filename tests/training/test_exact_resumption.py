@@ -49,7 +49,10 @@ KINDS = {
     "bf16 with a worker": Kind(("--precision", "bf16", "--workers", "1", "--mixup", "0.2"), (8,)),
     "without validation": Kind(("--no-val", "--warmup-epochs", "1.5"), (4,)),
     "stopped early": Kind(("--patience", "2", "--min-delta", "1", "--epochs", "9"), (7,)),
+    # steps of the frozen body, of the whole network and of an epoch's last batch, which is not compiled
+    "compiled": Kind(("--compile", "on", "--drop-rate", "0.1", "--mixup", "0.2", "--freeze-epochs", "1"), (2, 5, 7)),
 }
+LONG = {"compiled"}  # a minute of a core for the C++ compiler
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,11 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_discs(tmp_path_factory.mktemp("discs"), {"train": 13, "val": 3})
 
 
-@pytest.fixture(scope="module", params=KINDS, ids=lambda name: name)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in KINDS],
+    ids=lambda name: name,
+)
 def whole(request: pytest.FixtureRequest, discs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Kind, RunDir]:
     """The run that nothing happened to, with a checkpoint after every step."""
     kind, out = KINDS[request.param], tmp_path_factory.mktemp("whole")

@@ -19,6 +19,6 @@ class Fallback(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, ClassifierModule)
-        if not self._told and (reason := pl_module.fallback) is not None:
-            self._warn(reason)
+        if not self._told and (why := pl_module.fallback) is not None:
+            self._warn(why)
             self._told = True
