@@ -8,6 +8,7 @@ from torch import nn
 from clf_cli.engine.history import lower_is_better
 from clf_cli.models.build import build_network, init_from, initial_network
 from clf_cli.models.checkpoint import read_checkpoint
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.settings.sections import OptimSection
 from clf_cli.training.batch_size import what_fits
 from clf_cli.training.callbacks.confusion import ConfusionCallback
@@ -110,7 +111,20 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
         watcher.say("Compiling the network for training steps: the first one takes seconds to minutes longer.")
     run_trainer(trainer, start, network, feed)
     stopped_early = trainer.current_epoch < settings.optim.epochs
+    free(trainer, network)
     return Fitted(scores, publication, pictures, timing, trackers, stopped_early, skipped.skipped)
+
+
+def free(trainer: L.Trainer, network: nn.Module) -> None:
+    """Lets go of both sets of weights, their gradients and the optimiser's state, five times the network's size: the
+    rest of a run reads its checkpoints."""
+    for optimizer in trainer.optimizers:
+        optimizer.state.clear()
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning's own attribute
+        if isinstance(callback, Ema):
+            callback.average.to("meta")
+    network.to("meta")
+    give_back_freed_memory()
 
 
 def warning_signs(start: Start, scores: Scoreboard, watcher: Watcher) -> WarningSigns:
