@@ -105,35 +105,35 @@ def messages(path: Path) -> Iterator[Message]:
         waiting = [("Model", 0, 0, len(content))]  # a stack of our own: messages may nest deeper than Python calls
         while waiting:
             kind, graphs, start, end = waiting.pop()
-            fields = list(_fields(content, start, end))
+            found = list(fields(content, start, end))
             inner = graphs + (kind == "Graph")
             waiting += [
                 (_MESSAGES[kind][number], inner, first, last)
-                for number, _, first, last in fields
+                for number, _, first, last in found
                 if number in _MESSAGES[kind]
             ]
-            yield Message(kind, graphs, fields, content)
+            yield Message(kind, graphs, found, content)
 
 
-def _outside(content: mmap.mmap, fields: list[Field]) -> OutsideTensor:
+def _outside(content: mmap.mmap, own: list[Field]) -> OutsideTensor:
     place = {}
-    for number, _, start, end in fields:
+    for number, _, start, end in own:
         if number == _PLACE:
-            entry = {one: content[first:last].decode() for one, _, first, last in _fields(content, start, end)}
+            entry = {one: content[first:last].decode() for one, _, first, last in fields(content, start, end)}
             place[entry.get(1, "")] = entry.get(2, "")
     return OutsideTensor(place.get("location", ""), int(place.get("offset", 0)) + int(place.get("length", 0)))
 
 
-def _fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
+def fields(content: mmap.mmap, start: int, end: int) -> Iterator[Field]:
     """The fields of the message at these bytes. Raises ValueError where they are no message."""
     while start < end:
-        tag, start = varint(content, start, end)
+        tag, start = (content[start], start + 1) if content[start] < 0x80 else varint(content, start, end)
         number, wire, value = tag >> 3, tag & 7, 0
-        if wire == _VARINT:
-            value, last = varint(content, start, end)
-        elif wire == _BYTES:
+        if wire == _BYTES:
             length, start = varint(content, start, end)
             last = start + length
+        elif wire == _VARINT:
+            value, last = varint(content, start, end)
         elif wire in (_FIXED32, _FIXED64):
             last = start + (4 if wire == _FIXED32 else 8)
         else:
@@ -153,3 +153,13 @@ def varint(content: mmap.mmap, start: int, end: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, position + 1
     raise ValueError("a number without an end")
+
+
+def varint_bytes(value: int) -> bytes:
+    """What `varint` reads."""
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    found.append(value)
+    return bytes(found)
