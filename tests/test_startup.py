@@ -111,3 +111,28 @@ def test_a_command_runs_with_garbage_collected(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=tmp_path, timeout=60, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(("arguments", "code"), [(("--version",), 0), (("train", "--no-such-flag"), 2)])
+def test_the_process_ends_as_python_would_end_it(tmp_path, arguments, code, late):
+    """Threads are waited for, each exit function is called once, what was printed arrives."""
+    program = f"""
+import atexit, sys, threading, time
+atexit.register(print, "before")
+from clf_cli.__main__ import main
+def work():
+    time.sleep(0.3)
+    print("thread")
+    if {late}:
+        atexit.register(print, "meanwhile")
+threading.Thread(target=work).start()
+sys.argv = ["clf", *{arguments!r}]
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == code
+    expected = ["thread", *(["meanwhile"] if late else []), "before"]
+    assert done.stdout.splitlines()[-len(expected) :] == expected
+    assert done.stdout.count("before") == 1
