@@ -2,13 +2,10 @@
 
 import contextlib
 import errno
-import glob
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +33,8 @@ def write_atomic(path: Path, write: Callable[[IO[bytes]], object], before: Calla
         return
     try:
         _make_folder(path.parent)
+        import tempfile  # with shutil 4 ms, which a command that writes nothing does without
+
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -163,6 +162,8 @@ def unwritable(path: Path, error: BaseException) -> UnwritableError:
 
 def require_writable(folder: Path) -> None:
     """Makes `folder`, and a file in it that goes again. Raises UnwritableError (exit 6)."""
+    import tempfile
+
     try:
         _make_folder(folder)
         with tempfile.TemporaryFile(dir=folder):
@@ -178,6 +179,8 @@ def is_temporary(path: Path) -> bool:
 
 def sweep_leftovers(folder: Path) -> int:
     """Removes what killed writers left under `folder`, and returns how many; what is written now is locked."""
+    import shutil
+
     leftovers = [path for path in folder.rglob(f".*{TEMP_SUFFIX}") if is_locked(path) is not True]
     for leftover in leftovers:
         shutil.rmtree(leftover, ignore_errors=True)  # where it is a folder
@@ -192,6 +195,10 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
     What killed processes left for this path goes too (not on Windows). Raises RunError (exit 6) naming `path`.
     """
+    import glob
+    import shutil
+    import tempfile
+
     while True:
         try:
             _make_folder(path.parent)

@@ -1,6 +1,5 @@
 """What may be rebuilt at any time: `CLF_CACHE_DIR`, by default the platform's cache folder. Never inside the data."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -30,6 +29,8 @@ def cache_dir() -> Path:
 
 def scan_cache_file(root: Path) -> Path:
     """Where the scan of `root` (absolute) is remembered."""
+    import hashlib  # 2 ms, and all that needs no scan asks where the folder is
+
     name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return cache_dir() / "scan" / f"{name}.json"
 

@@ -1,7 +1,6 @@
 """Where libraries keep what they may rebuild, and where temporary files go: never a folder that nobody named."""
 
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,6 +37,8 @@ def temporary_place() -> Path:
     """The folder for temporary files. Raises RunError (exit 6) where Python would take the current folder."""
     if os.name == "posix" and not _any_for_temporary_files():
         raise RunError("No folder for temporary files can be written.", "TMPDIR or CLF_CACHE_DIR names one that can.")
+    import tempfile
+
     return Path(tempfile.gettempdir())
 
 

@@ -1,6 +1,5 @@
 """The calibration that a run keeps in its reports, on the model that it was made for."""
 
-import hashlib
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from clf_cli.reading import read_json
 
 def model_digest(path: Path) -> str:
     """Of the file's bytes: a run that went on has other weights under the same names."""
+    import hashlib  # 2 ms, of use to a run's checkpoint alone
+
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 

@@ -1,10 +1,7 @@
 """ONNX files of other tools, which have no contract: one is made from files that a person names, and the graph."""
 
-import ast
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +118,8 @@ def _names(data: Any) -> list[str] | None:
 
 def _names_of_metadata(text: str) -> list[str] | None:
     """JSON as clf writes it, or a Python dictionary as Ultralytics does."""
+    import ast
+
     for parse in (parse_json, ast.literal_eval):
         try:
             if len(text) > _MOST:
@@ -135,6 +134,8 @@ def _names_of_metadata(text: str) -> list[str] | None:
 
 def read_preprocess(path: Path) -> Preprocess:
     """The evaluation transform in a TOML or JSON file, or in a labels_mapping.json. Raises UsageError (exit 2)."""
+    import tomllib
+
     text = _text(path, "--preprocess")
     try:
         data = parse_json(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
@@ -158,6 +159,8 @@ def _check_keys(path: Path, data: Mapping[str, Any]) -> None:
     needed = (*_NEEDED, "background") if data.get("resize_mode") == "letterbox" else _NEEDED
     for key in data:
         if key not in _RULES:
+            from difflib import get_close_matches
+
             near = get_close_matches(key, _RULES, n=1, cutoff=0.5)
             raise UsageError(
                 f"{path} has the key {key!r}, which clf does not know.",

@@ -1,8 +1,6 @@
 """Resolves settings from the command line, the environment and files, and says which of them set what."""
 
-import difflib
 import os
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +98,8 @@ def _from_file(config: Path | None, notes: list[str]) -> _Layer:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(read_text(path, SMALL))
     except FileNotFoundError:
@@ -114,6 +114,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _near_file(path: Path) -> str | None:
+    import difflib
+
     folder = path.parent
     names = [entry.name for entry in folder.iterdir() if entry.suffix == ".toml"] if folder.is_dir() else []
     close = difflib.get_close_matches(path.name, names, n=1)

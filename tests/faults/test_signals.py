@@ -67,7 +67,7 @@ def leftovers(folder: Path) -> list[Path]:
     [
         (Place("import", "typer"), TERM),
         (Place("import", "typer"), INT),
-        (Place("import", "pydantic_settings"), HUP),
+        (Place("import", "clf_cli.settings.load"), HUP),
         (Place("open", "train/red/05.png"), TERM),  # the scan
         (Place("import", "torch"), INT),
         (Place("import", "torch.nn.functional"), TERM),
