@@ -24,6 +24,7 @@ from clf_cli.errors import DataError, ExportError, ModelError, first_line
 from clf_cli.files import temporary_folder, unwritable, write_json
 from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.models.classifier import Classifier
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.models.onnx import onnx_classifier
 from clf_cli.settings.onnx_sections import VariantSection
 from clf_cli.settings.sections import TrainSection
@@ -171,6 +172,9 @@ def _rescored(
         if plan.export.require_rescore:
             raise
         return None, first_line(error)
+    finally:
+        del onnx
+        give_back_freed_memory()  # of a session, before the file is read whole
 
 
 def _why_unproved(contract: Contract, plan: ExportPlan) -> str | None:

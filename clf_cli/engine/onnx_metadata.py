@@ -9,6 +9,7 @@ from typing import Any, Literal
 import onnx
 
 from clf_cli.errors import ModelError
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.reading import parse_json
 from clf_cli.values.contract import CONTRACT_KEY, Contract
 from clf_cli.values.typed import typed
@@ -66,3 +67,5 @@ def write_contract(source: Path, target: Path, contract: Contract) -> None:
     for entry in places:
         entry.value = f"{target.name}.data"
     target.write_bytes(model.SerializeToString())
+    del model
+    give_back_freed_memory()  # three times the file

@@ -16,6 +16,7 @@ from clf_cli.engine.onnx_child import Limits, child_main, python_module, write_b
 from clf_cli.engine.onnx_convert import write_onnx
 from clf_cli.engine.onnx_metadata import Made
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.models.network import load_network
 from clf_cli.values.contract import Contract
 
@@ -54,6 +55,8 @@ def write_here(checkpoint: Checkpoint, request: Request) -> None:
     with torch.random.fork_rng(devices=[]):  # a network is built with random weights
         network, _ = load_network(checkpoint, request.contract.weights == "ema", fused_attention=False)
         write_onnx(network, request.contract, request.made, request.model)
+    del network
+    give_back_freed_memory()  # several times the file, which ONNX Runtime needs next
 
 
 def write_in_child(request: Request, limits: Limits, child: Sequence[str] = CHILD) -> None:

@@ -4,9 +4,9 @@ without torch's compiler, which it would import to tell it that it is not to loo
 import inspect
 from typing import Any, Self
 
-from clf_cli.models.late import COMPILER, standing_in
+from clf_cli.models.late import COMPILER, imported_with
 
-with standing_in(COMPILER):
+with imported_with(COMPILER, "torch.utils.flop_counter"):
     from torch.utils.flop_counter import FlopCounterMode
 
 

@@ -58,13 +58,25 @@ def late_function(module: str, name: str) -> Callable[..., Any]:
 
 
 def itself(name: str) -> ModuleType:
-    """The module that another one stands in for, imported if it was not."""
+    """The module that another one stands in for, imported if it was not; with it go all stand-ins, for it may import
+    more of them."""
     if isinstance(sys.modules.get(name), LateModule):
-        package = name.partition(".")[0]
         for other, module in list(sys.modules.items()):
-            if isinstance(module, LateModule) and other.partition(".")[0] == package:
+            if isinstance(module, LateModule):
                 del sys.modules[other]
     return importlib.import_module(name)
+
+
+@contextlib.contextmanager
+def imported_with(modules: dict[str, dict[str, Any]], name: str) -> Iterator[None]:
+    """Inside: `name` is imported, with stand-ins (`standing_in`) if it can be, else as always: other versions of a
+    package may ask for more."""
+    try:
+        with standing_in(modules):
+            importlib.import_module(name)
+    except (ImportError, AttributeError, TypeError):
+        importlib.import_module(name)
+    yield
 
 
 @contextlib.contextmanager
@@ -109,7 +121,7 @@ def _disabled(function: Callable[..., Any] | None = None, recursive: bool = True
 
 
 # 1.2 CPU seconds and 220 MB (torch 2.15), which torchvision, Lightning and a counter of torch import for these alone
-COMPILER = {
+COMPILER: dict[str, dict[str, Any]] = {
     "torch._dynamo": {"OptimizedModule": late_class("torch._dynamo", "OptimizedModule"), "disable": _disabled},
     "torch._dynamo.utils": {"is_compile_supported": late_function("torch._dynamo.utils", "is_compile_supported")},
     "triton": {},

@@ -6,13 +6,13 @@ timm imports wandb wherever it is installed, for training scripts of its own: a 
 
 import sys
 
-from clf_cli.models.late import COMPILER, standing_in
+from clf_cli.models.late import COMPILER, imported_with
 
 _FREE = "wandb" not in sys.modules
 if _FREE:
     sys.modules["wandb"] = None  # type: ignore[assignment]  # "not there", which timm expects
 try:
-    with standing_in(COMPILER):
+    with imported_with(COMPILER, "timm"):
         import timm
         from timm.layers.config import set_fused_attn, use_fused_attn
         from timm.models import PretrainedCfg, adapt_input_conv, get_pretrained_cfg

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from clf_cli.models.late import COMPILER, late_class, standing_in
+from clf_cli.models.late import COMPILER, imported_with, late_class
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ _PLOTS = {
 }
 _SIGNALS = {"scipy.signal": {"hamming": None}}
 
-with standing_in(COMPILER | _PLOTS | _SIGNALS):
+with imported_with(COMPILER | _PLOTS | _SIGNALS, "lightning.pytorch"):
     import lightning.pytorch as L
     from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
     from lightning.pytorch.callbacks import Checkpoint, EarlyStopping
