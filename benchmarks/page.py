@@ -247,7 +247,7 @@ def draw(rows: list[tuple[Goal, float | None]], picture: Path) -> None:
     axes.set_xticks([-1, 0, 1, 2, 3], ["half of the goal", "the goal", "twice", "4 times", "8 times"], fontsize=8)
     axes.axvline(0, color="black", linewidth=1)
     axes.scatter([math.log2(share) for share in shares], range(len(known)), color=colors, s=14)
-    axes.set_xlim(min(-1.2, *(math.log2(share) - 0.3 for share in shares)), 3.4)
+    axes.set_xlim(min(-1.2, *(math.log2(share) - 0.6 for share in shares)), 3.6)  # room for the numbers
     for place, (goal, value) in enumerate(known):
         share = math.log2(shares[place])
         axes.annotate(

@@ -44,7 +44,8 @@ class CompiledNetwork:
         devices = [] if images.device.type != "cuda" else [images.device]
         with torch.random.fork_rng(devices=devices):
             try:
-                self._compiled = self._compiled or _compiled(self._network, images.device.type)
+                if self._compiled is None:
+                    self._compiled = _compiled(self._network, images.device.type)
                 _both_passes(self._compiled, self._network, images)
             except Exception as error:  # noqa: BLE001  # whatever torch, Triton or the C++ compiler raise
                 self.fall_back(error)
