@@ -77,7 +77,6 @@ import json, resource, sys
 from pathlib import Path
 from PIL import Image
 from clf_cli.data.dataset import load_dataset
-from clf_cli.data.scan import scan_threads
 from clf_cli.settings.sections import DataSection
 from clf_cli.values.progress import silent
 def cpu():

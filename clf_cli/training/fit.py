@@ -33,7 +33,7 @@ from clf_cli.training.keeping import keeper, publication_of
 from clf_cli.training.lightning_door import L
 from clf_cli.training.memory import told_memory
 from clf_cli.training.module import ClassifierModule, StepSettings
-from clf_cli.training.pictures import Pictures
+from clf_cli.training.pictures import Pictures, drawn_before
 from clf_cli.training.publication import Publication
 from clf_cli.training.restored import told_checkpoint
 from clf_cli.training.schedule import Schedule, schedule_of
@@ -82,7 +82,7 @@ def fit(start: Start, network: nn.Module, feed: Feed, watcher: Watcher, trackers
     """
     settings = start.settings
     publication = publication_of(start)
-    pictures = Pictures(settings.callbacks.pictures, watcher.say)
+    pictures = Pictures(settings.callbacks.pictures, watcher.say, there=drawn_before(start.run.epochs))
     scores = scoreboard(start, feed)
     timing = TimingCallback(start.run)
     skipped = SkippedSteps(watcher.warn)

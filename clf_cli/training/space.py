@@ -11,6 +11,7 @@ from clf_cli.data.samplers import epoch_length
 from clf_cli.engine.onnx_golden import GOLDEN
 from clf_cli.errors import RunError
 from clf_cli.training.callbacks.checkpoints import TOP
+from clf_cli.training.pictures import BYTES
 from clf_cli.training.schedule import plan_steps
 from clf_cli.training.start import Start
 from clf_cli.values.run_dir import RunDir
@@ -110,10 +111,13 @@ def _steps(start: Start) -> int:
 
 
 def _reports_mb(start: Start) -> float:
-    """The most: with --pictures auto a long run draws nearly every epoch, a short one the best and the last."""
+    """The most: with --pictures auto epochs are drawn up to BYTES and what passes them, and the best and the last."""
     switches, epochs = start.settings.callbacks, start.settings.optim.epochs
     drawn = min(2, epochs) if switches.pictures == "last" else epochs
-    pictures = (switches.confusion + switches.samples) * drawn * PICTURE_MB
+    epoch = (switches.confusion + switches.samples) * PICTURE_MB
+    pictures = epoch * drawn
+    if switches.pictures == "auto":
+        pictures = min(pictures, BYTES / 1e6 + 3 * epoch)
     cells = len(start.dataset.labels) ** 2 * switches.confusion * CELL_MB
     return RUN_MB + pictures + epochs * (EPOCH_MB + cells)
 

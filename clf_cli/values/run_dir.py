@@ -85,9 +85,13 @@ class RunDir:
     def report(self, kind: str, suffix: str = ".json") -> Path:
         return self.root / "reports" / f"{kind}{suffix}"
 
+    @property
+    def epochs(self) -> Path:
+        return self.root / "epochs"
+
     def epoch(self, epoch: int) -> Path:
         """Folder of one epoch's data and pictures; `epoch` counts from 1."""
-        return self.root / "epochs" / f"{epoch:03d}"
+        return self.epochs / f"{epoch:03d}"
 
     @property
     def export(self) -> Path:

@@ -3,7 +3,7 @@ from typing import Literal
 
 import pytest
 
-from clf_cli.training.pictures import BUDGET, FIRST_DRAWING_S, Pictures
+from clf_cli.training.pictures import BUDGET, BYTES, FIRST_DRAWING_S, Pictures, drawn_before
 
 FILE = Path("epoch.png")
 
@@ -52,3 +52,24 @@ def test_auto_stays_within_its_share_and_says_once_that_pictures_are_left_out(dr
     assert len(drawn) * drawing_s <= BUDGET * (100 * 10.0 + len(drawn) * drawing_s)
     assert len(said) == 1
     assert "--pictures every" in said[0]
+
+
+@pytest.mark.parametrize(("there", "expected"), [(False, 5), (True, 3)])
+def test_auto_stays_within_its_bytes_those_of_an_earlier_start_included(
+    tmp_path: Path, there: bool, expected: int
+) -> None:
+    epochs, size = tmp_path / "epochs", BYTES // 5
+
+    def draw(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(size))
+
+    for number in range(2 * there):
+        draw(epochs / f"{number:03}" / "samples.png")
+    clock, said = Clock(), list[str]()
+    pictures = Pictures("auto", said.append, clock, there=drawn_before(epochs))
+    for number in range(10, 20):
+        clock.now += 1e6
+        pictures.offer(epochs / f"{number:03}" / "samples.png", draw)
+    assert len(list(epochs.glob("01*/samples.png"))) == expected
+    assert len(said) == 1

@@ -19,6 +19,7 @@ NAMES = {
     "history": "history.png",
     "report_page": "report.html",
     "tracker": "tracker",
+    "epochs": "epochs",
     "checkpoints": "checkpoints",
     "last": "checkpoints/last.ckpt",
     "previous": "checkpoints/prev.ckpt",
