@@ -57,6 +57,7 @@ class ClassifierModule(L.LightningModule):
         self.train_top1 = RunningMean()
         self._mix = _mix(settings)
         self._faster = _faster(self.network, settings)
+        self._was_compiled = False  # before the checkpoint from which the run goes on
         for name, values in (("mean", settings.preprocess.mean), ("std", settings.preprocess.std)):
             self.register_buffer(f"_{name}", torch.tensor(values).view(1, 3, 1, 1) * 255.0, persistent=False)
         weights = None if settings.class_weights is None else torch.tensor(settings.class_weights)
@@ -92,9 +93,10 @@ class ClassifierModule(L.LightningModule):
         """Why training steps call the network plainly although they should not; None while they need not."""
         if self._faster is None or self._faster.failed is None:
             return None
-        return (
-            f"{self._faster.failing}: {self._faster.failed.rstrip('.')}. Training goes on without, at the usual speed."
+        told = (
+            f"{self._faster.failing}: {self._faster.failed.rstrip('.')}. Training goes on without, at the usual speed"
         )
+        return f"{told}, and not bit for bit: its earlier steps were compiled." if self._was_compiled else f"{told}."
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor:
         """Logits (B, C) in float32, whatever precision trains."""
@@ -124,6 +126,7 @@ class ClassifierModule(L.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A run that could not be compiled goes on as it was, whatever can be compiled now."""
+        self._was_compiled = checkpoint.get(COMPILED, False)
         if isinstance(self._faster, CompiledNetwork) and checkpoint.get(COMPILED) is False:
             self._faster.fall_back("it could not be when the run began")
 

@@ -118,6 +118,16 @@ def test_what_failed_is_told_once(kind: type[CompiledNetwork | GraphedNetwork]) 
     assert told == [f"{kind.failing}: it reads a value back. Training goes on without, at the usual speed."]
 
 
+def test_a_run_that_was_compiled_and_cannot_be_any_more_says_that_it_rounds_otherwise() -> None:
+    steps = module(channels_last=True)
+    faster = steps._faster = CompiledNetwork(steps.network)
+    steps.on_load_checkpoint({COMPILED: True})
+    assert steps.fallback is None
+    faster.fall_back("no compiler")
+    assert steps.fallback is not None
+    assert "not bit for bit" in steps.fallback
+
+
 def test_a_run_that_cannot_be_compiled_says_so_and_is_resumed_as_it_was(
     clf: Clf, tmp_path: Path, no_compiler: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
