@@ -96,6 +96,13 @@ def _tell_bug() -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    from clf_cli.cli.direct import direct
+
+    try:
+        if direct(arguments):
+            return 0
+    except BrokenPipeError:
+        return BROKEN_PIPE
     from clf_cli.cli.app import run  # Typer takes a moment, in which a signal may come
 
     try:

@@ -163,6 +163,6 @@ def test_the_reader_sees_what_it_should(tmp_path):
         module.split(".")[0] for module in imports("values/labels.py") | imports("values/predictions.py")
     }
     assert "typer" in imports("cli/app.py", top_only=True)
-    assert "clf_cli.settings.load.resolve" in imports("cli/options.py")
-    assert "clf_cli.settings.load.resolve" not in imports("cli/options.py", top_only=True)
+    assert "clf_cli.settings.load.resolve" in imports("cli/resolving.py")
+    assert "clf_cli.settings.load.resolve" not in imports("cli/resolving.py", top_only=True)
     assert not [module for module in imports("cli/console.py") if "report" in module]  # for type checkers only

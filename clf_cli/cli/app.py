@@ -1,6 +1,5 @@
 """The clf command: the table of its commands, each imported only when it is called."""
 
-import gc
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from typer.main import get_command
 from clf_cli import __version__
 from clf_cli.cli.console import show_misuse
 from clf_cli.cli.help import HelpCommand, HelpGroup
+from clf_cli.cli.invocation import invoked
 from clf_cli.errors import UsageError
 from clf_cli.values.run_dir import newest_runs
 
@@ -105,17 +105,7 @@ class Lazy(HelpCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the real command."""
-        from clf_cli.data.library_caches import settle_folders, temporary_place  # 20 ms, which help need not wait for
-
-        settle_folders()
-        if not gc.isenabled():  # __main__.py
-            gc.freeze()  # what was imported stays
-            gc.enable()
-        try:
-            return super().invoke(ctx)
-        except OSError:  # of a library that wants a temporary file
-            temporary_place()  # raises RunError where there can be none
-            raise
+        return invoked(lambda: super(Lazy, self).invoke(ctx))
 
 
 def _never_called() -> None:

@@ -10,11 +10,11 @@ import typer
 from typer.models import OptionInfo
 
 from clf_cli.cli.completion import COMPLETIONS, complete_model
-from clf_cli.cli.console import say, start_logging, write_line
+from clf_cli.cli.console import start_logging, write_line
 from clf_cli.cli.help import LEFT
-from clf_cli.models.archs import check_arch
+from clf_cli.cli.resolving import resolved_settings
 from clf_cli.settings.option import Option, options_of
-from clf_cli.settings.resolved import Resolved, to_toml
+from clf_cli.settings.resolved import to_toml
 
 JsonOption = Annotated[bool, typer.Option("--json", metavar="", help="Print the result as one JSON document.")]
 ModelArgument = Annotated[
@@ -57,7 +57,7 @@ def configured(command: str) -> Callable[[Callable[..., None]], Callable[..., No
         ) -> None:
             start_logging(quiet, verbose)
             given = _given(ctx, settings, arguments)
-            resolved = _resolved(command, given, config)
+            resolved = resolved_settings(command, given, config)
             if print_config:
                 write_line(to_toml(resolved.settings, resolved.origin, {setting.path for setting in settings}))
                 return
@@ -79,17 +79,6 @@ def _given(ctx: typer.Context, settings: tuple[Option, ...], arguments: Mapping[
         if source is not None and source.name == "COMMANDLINE":
             given[setting.path] = arguments[_name(setting)]
     return given
-
-
-def _resolved(command: str, given: Mapping[str, Any], config: Path | None) -> Resolved:
-    from clf_cli.settings.load import resolve  # pydantic, of no use to --help
-
-    resolved = resolve(command, given, config)
-    for note in resolved.notes:
-        say(note)
-    if any(setting.path == "model.arch" for setting in options_of(command)):
-        check_arch(resolved.settings.model.arch)
-    return resolved
 
 
 def _set_signature(run: Callable[..., None], parameters: list[inspect.Parameter]) -> None:

@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from clf_cli.cli.console import say, warn
-from clf_cli.cli.given import LabelsOption, PreprocessOption, given_files
+from clf_cli.cli.given import LabelsOption, PreprocessOption
 from clf_cli.cli.options import JsonOption, ModelArgument, configured
 from clf_cli.settings.resolved import Resolved
 
@@ -50,22 +49,7 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Label images with a model."""
-    from clf_cli.cli.named_images import named_images
-    from clf_cli.cli.opened_model import opened_model, say_model_notes
-    from clf_cli.cli.prediction_lines import refuse_unreadable, write_predictions, written_as
-    from clf_cli.data.scan_threads import scan_threads
-    from clf_cli.engine.predictions import is_calibrated, predict_images, uncalibrated
-    from clf_cli.engine.stored_calibration import calibrated
+    from clf_cli.cli.predicting import Asked, predict_named
 
-    form = written_as(written, as_json)
-    named = named_images(images or (), recursive, null)
-    classifier = opened_model(resolved, model, given_files(labels, preprocess))
-    say_model_notes(resolved, classifier)
-    classifier, note = calibrated(classifier) if calibration else (uncalibrated(classifier), None)
-    if note is not None:
-        (say if is_calibrated(classifier) else warn)(note)
-    top = min(top, len(classifier.labels))
-    batches = predict_images(classifier, named.images, top, scan_threads(resolved.settings.compute.workers))
-    tally = write_predictions(batches, named.count, form, classifier, top)
-    if resolved.settings.data.on_bad_image == "error":
-        refuse_unreadable(tally)
+    asked = Asked(model, images or (), recursive, null, written, top, calibration, labels, preprocess, as_json)
+    predict_named(resolved, asked)
