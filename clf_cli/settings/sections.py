@@ -208,7 +208,8 @@ class ComputeSection(Section):
         default="auto", description="Math threads. auto: OMP_NUM_THREADS, else physical cores less workers."
     )
     workers: Annotated[Count | Auto, Flag(("--workers", "-j"))] = Field(
-        default="auto", description="Processes that read images; with threads never more than the cores."
+        default="auto",
+        description="Processes that read images; with threads at most the cores. auto: none to train on kept images.",
     )
     worker_timeout: Annotated[int, Field(ge=0), Flag(metavar="SECONDS")] = Field(
         default=300, description="Stop when a batch has not come from a worker for so long; 0 waits for ever."
