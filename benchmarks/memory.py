@@ -3,7 +3,8 @@
     uv run python benchmarks/memory.py [--out benchmarks/results/memory.jsonl] [--rounds 3] [--table]
 
 resnet18 at 96 and 224 px, batch 32, one math thread, on JPEG files that this script draws. The bare loop imports torch
-and timm, and steps on one batch in memory in the precision and layout that the run took, then scores a batch of 64.
+and timm, and steps on one batch in memory in the precision and layout that the run took, then scores a batch of 64;
+`bare average` also keeps a moving average of its weights, as the run does. It loads no data and saves nothing.
 The peak is of a process and its children, read 20 times a second: anonymous and shared pages, each shared by its users
 (PSS), and the file pages, mostly libraries, of the process that maps most of them: their PSS depends on what else runs
 on the machine. The kernel's own peak of the largest process (VmHWM) stands beside it. `cache` is what the run
@@ -26,19 +27,22 @@ from statistics import median
 from machine import load, machine
 from peers import BATCH, CLASSES, draw_data
 
-IMAGES = {96: (640, 160), 224: (160, 64)}
+IMAGES = {96: (320, 64), 224: (96, 64)}
 EPOCHS = 2
-SIDES = ("bare", "clf", "clf no export")
+SIDES = ("bare", "bare average", "clf", "clf no export")
 INTERVAL = 0.05  # seconds
 MIB = 2**20
 
 
-def bare(px: int, precision: str) -> None:
+def bare(px: int, precision: str, averages: bool = False) -> None:
     """A few training steps and a scored batch, as the run computes them."""
+    from copy import deepcopy
+
     import timm
     import torch
 
     network = timm.create_model("resnet18", num_classes=CLASSES).to(memory_format=torch.channels_last).train()
+    average = deepcopy(network) if averages else None
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
     images = torch.randn(BATCH, 3, px, px).contiguous(memory_format=torch.channels_last)
     targets = torch.randint(0, CLASSES, (BATCH,))
@@ -49,9 +53,12 @@ def bare(px: int, precision: str) -> None:
             logits = network(images)
         torch.nn.functional.cross_entropy(logits.float(), targets).backward()
         optimizer.step()
-    network.eval()
+        if average is not None:
+            with torch.no_grad():
+                torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.001)
+    scored = (average or network).eval()
     with torch.inference_mode():
-        network(torch.randn(64, 3, px, px).contiguous(memory_format=torch.channels_last))
+        scored(torch.randn(64, 3, px, px).contiguous(memory_format=torch.channels_last))
 
 
 def train_command(data: Path, px: int, out: Path, *flags: str) -> list[str]:
@@ -108,8 +115,8 @@ def planned(data: Path, px: int, scratch: Path) -> tuple[str, float]:
 
 def table(lines: list[dict[str, object]]) -> str:
     text = [
-        "| px | bare loop, MiB | cache | clf train | without export | clf - bare - cache |",
-        "|---|---|---|---|---|---|",
+        "| px | bare loop, MiB | with an average | cache | clf train | no export | clf - bare - cache | no export |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for px in IMAGES:
         of = {
@@ -117,9 +124,12 @@ def table(lines: list[dict[str, object]]) -> str:
             for side in SIDES
         }
         if all(of.values()):
-            loop, whole, part = (median(of[side]) for side in SIDES)
+            loop, average, whole, part = (median(of[side]) for side in SIDES)
             kept = median(float(str(line["cache_mib"])) for line in lines if line["px"] == px)
-            text.append(f"| {px} | {loop:.0f} | {kept:.0f} | {whole:.0f} | {part:.0f} | {whole - loop - kept:+.0f} |")
+            text.append(
+                f"| {px} | {loop:.0f} | {average:.0f} | {kept:.0f} | {whole:.0f} | {part:.0f} "
+                f"| {whole - loop - kept:+.0f} | {part - loop - kept:+.0f} |"
+            )
     return "\n".join(text)
 
 
@@ -127,11 +137,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/memory.jsonl"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--bare", nargs=2, metavar=("PX", "PRECISION"), help="only the bare loop, in this process")
+    parser.add_argument("--bare", nargs=3, metavar=("PX", "PRECISION", "AVERAGE"), help="the loop alone, here")
     parser.add_argument("--table", action="store_true", help="print medians of the results that are there, and stop")
     arguments = parser.parse_args()
     if arguments.bare:
-        bare(int(arguments.bare[0]), arguments.bare[1])
+        bare(int(arguments.bare[0]), arguments.bare[1], arguments.bare[2] == "average")
         return
     lines = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
     if arguments.table:
@@ -152,9 +162,10 @@ def main() -> None:
                         continue
                     with tempfile.TemporaryDirectory(dir=scratch) as out:
                         flags = ("--no-export", "--no-report") if side == "clf no export" else ()
+                        average = "average" if side == "bare average" else "none"
                         command = (
-                            [sys.executable, str(Path(__file__).absolute()), "--bare", str(px), precision]
-                            if side == "bare"
+                            [sys.executable, str(Path(__file__).absolute()), "--bare", str(px), precision, average]
+                            if side.startswith("bare")
                             else train_command(data, px, Path(out), *flags)
                         )
                         peak, largest = peak_of(command, scratch)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import lightning.pytorch as L
-
+from clf_cli.training.lightning_door import L
 from clf_cli.training.module import ClassifierModule
 
 
