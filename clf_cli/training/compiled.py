@@ -30,8 +30,7 @@ class CompiledNetwork:
         self._compiled: Callable[[Tensor], Tensor] | None = None
         self.failed: str | None = None
 
-    @property
-    def stale(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether other parameters learn than those that it was prepared for, or it was not prepared at all."""
         return self.failed is None and self._learning != _learning(self._network)
 

@@ -106,7 +106,7 @@ class ClassifierModule(L.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Compiles before the first step, and again where from now on other parameters learn (after FreezeBody)."""
-        if isinstance(self._faster, CompiledNetwork) and self._faster.stale:
+        if isinstance(self._faster, CompiledNetwork) and self._faster.is_stale():
             size, p = self._settings.compiled, self._settings.preprocess
             assert size is not None
             pixels = torch.zeros((size, 3, p.height, p.width), dtype=torch.uint8, device=self.device)
