@@ -13,6 +13,7 @@ from clf_cli.training.start import Start
 WORTH = 1.15  # times as fast: what bf16 must be to be taken, for the time of a step is known to a tenth
 SECONDS = 1.5  # of a core that the choice should take
 FIRST = 0.6  # of them: a first pair of steps that takes more is the only one
+CLEAR = (0.7, 1.3)  # beyond these the first timed pair says enough: others of it were within 15 % (resnet18, lite0)
 FEWEST = 2  # images: batch normalisation cannot learn from one
 
 PRECISIONS: tuple[Precision, ...] = ("bf16", "fp32")  # in this order: what a first step costs more is not bf16's gain
@@ -76,14 +77,17 @@ def speed_of_bf16(start: Start) -> tuple[float, int]:
 def ratio_of(pair: Callable[[int], Pair], batch: int, budget: float = SECONDS) -> tuple[float, int]:
     """Seconds of a step in fp32 over those in bf16, and its images; `pair` takes and times one of each.
 
-    The first of a size prepares its kernels and does not count, unless it takes long. The others are of as many images
-    as there is time for, at most a batch; of two such pairs the faster steps count.
+    The first of a size prepares its kernels and does not count, unless it takes long. If the second is clear and no
+    small part of the budget, it is the last; else the others are of as many images as there is time for, at most a
+    batch, and of two such pairs the faster steps count.
     """
     first = pair(FEWEST)
     if sum(first.values()) > FIRST * budget:
         return first["fp32"] / first["bf16"], FEWEST
     timed = [pair(FEWEST)]
     cost = sum(timed[0].values())
+    if cost > 0.1 * budget and not CLEAR[0] < timed[0]["fp32"] / timed[0]["bf16"] < CLEAR[1]:
+        return timed[0]["fp32"] / timed[0]["bf16"], FEWEST
     left = budget - sum(first.values()) - cost
     images = max(FEWEST, min(batch, FEWEST * int(left / (4 * cost))))
     if images > FEWEST:

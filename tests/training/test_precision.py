@@ -58,6 +58,15 @@ def test_a_slow_network_is_judged_by_the_first_two_steps_and_a_fast_one_by_whole
     assert fast.sizes == [FEWEST, FEWEST, 32, 32, 32]
 
 
+@pytest.mark.parametrize(("bf16", "pairs"), [(0.02, 2), (0.032, 3), (0.034, 3), (0.04, 3), (0.08, 2)])
+def test_a_clear_pair_of_long_steps_ends_the_search(bf16: float, pairs: int) -> None:
+    machine = Machine(0.04, bf16)
+    ratio, images = ratio_of(machine.pair, 2, budget=1.0)
+    assert ratio == pytest.approx(0.04 / bf16)
+    assert machine.sizes == [FEWEST] * pairs
+    assert images == FEWEST
+
+
 def test_what_a_step_costs_besides_its_images_counts_too() -> None:
     ratio, images = ratio_of(Machine(2e-3, 1e-3, each=1e-2).pair, 32)
     assert ratio == pytest.approx((1e-2 + 2e-3 * images) / (1e-2 + 1e-3 * images))
