@@ -21,15 +21,16 @@ LUMA = (0.299, 0.587, 0.114)
 REDUCED = (2, 4, 8)  # by which a JPEG decoder can divide each side
 _LONGEST_CROP = 4 / 3  # widest and tallest shape of a crop, relative to the view
 _WHOLE_PIXELS = 64  # sides of the input from which crops end there: OpenCV draws them in a quarter of a warp's time
+_LARGEST_CANVAS = 1.3  # canvas pixels per network pixel
 _LONGEST_CANVAS = 8  # times what a view shows: of a longer image the middle
 
 
 def canvas_scale(augment: Augment) -> float:
-    """Canvas pixels per network pixel in what evaluation shows: halfway, by factors, from the least crop to the whole.
+    """Canvas pixels per network pixel in what evaluation shows: what the least crop needs, and at most 1.3.
 
-    Crops are enlarged or shrunk by at most that factor, and a canvas stays small.
+    Crops that are enlarged from a canvas lose detail twice; of such as are shrunk by more, detail folds into noise.
     """
-    return float(augment.crop_scale**-0.25)
+    return float(min(augment.crop_scale**-0.5, _LARGEST_CANVAS))
 
 
 def kept_sizes(sizes: npt.ArrayLike, preprocess: Preprocess) -> FloatArray:

@@ -1,5 +1,7 @@
 """The batch path against the same augmentation in Pillow, from the source, one image at a time: one distribution."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -74,6 +76,28 @@ def test_crops_keep_fine_detail(side, mode):
     new = augment_image(image, preprocess, augment, Keys(0, 0, range(40)))
     plain = [plain_augment(image, preprocess, augment, (0, 0, position)) for position in range(40)]
     assert 0.95 < gradients(new) / gradients(np.stack(plain)) < 1.05
+
+
+@pytest.mark.parametrize(("name", "least"), [("basic", 0.9), ("strong", 0.7)])
+def test_crops_of_larger_sources_keep_the_highest_frequencies(name, least):
+    """Of a source with much detail at every size. A canvas of 1.11 kept 0.6 of them for `basic`. That of `strong` keeps
+    0.93 and more of what photographs have."""
+    augment = replace(PRESETS[name], randaugment=0, erase=0.0, color=0.0)
+    rng = np.random.default_rng(0)
+    layers = [rng.normal(0, 25, (144 // size, 144 // size, 3)).repeat(size, 0).repeat(size, 1) for size in (1, 2, 4, 8)]
+    image = Image.fromarray(np.clip(128 + sum(layers), 0, 255).astype(np.uint8))
+    preprocess = Preprocess(96, 96, resize_mode="crop", interpolation="bicubic", crop_share=0.875)
+    new = augment_image(image, preprocess, augment, Keys(0, 0, range(40)))
+    plain = np.stack([plain_augment(image, preprocess, augment, (0, 0, position)) for position in range(40)])
+    assert least < highest(new) / highest(plain) < 1.1
+
+
+def highest(pictures: np.ndarray) -> float:
+    """The energy from 0.4 cycles a pixel on."""
+    grey = pictures.astype(float).mean(axis=3)
+    spectrum = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
+    along = np.fft.fftfreq(grey.shape[1])
+    return float(spectrum[:, np.hypot(along[:, None], along[None]) >= 0.4].sum())
 
 
 def gradients(pictures: np.ndarray) -> float:
