@@ -5,12 +5,12 @@ import errno
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from clf_cli.errors import RunError, UnwritableError
+from clf_cli.locks import is_locked, lock_of, try_lock
 from clf_cli.signals import deferred
 
 _INNERMOST = re.compile(r"""\[\n(?:[^\[\]{}"]++|"(?:[^"\\]|\\.)*+")*+\]""")  # brackets in strings are text
@@ -203,13 +203,13 @@ def temporary_folder(path: Path) -> Iterator[Path]:
         try:
             _make_folder(path.parent)
             for leftover in path.parent.glob(f".{glob.escape(path.name)}.*{TEMP_SUFFIX}/"):
-                with _lock_of(leftover) as is_free:
+                with lock_of(leftover) as is_free:
                     if is_free:
                         shutil.rmtree(leftover, ignore_errors=True)
             folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=TEMP_SUFFIX, dir=path.parent))
         except OSError as error:
             raise unwritable(path, error) from error
-        with _lock_of(folder) as is_ours:
+        with lock_of(folder) as is_ours:
             if not folder.exists() or (not is_ours and is_locked(folder)):
                 continue  # another process swept it in the moment before it had its lock
             try:
@@ -217,48 +217,6 @@ def temporary_folder(path: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             return
-
-
-def try_lock(descriptor: int) -> bool | None:
-    """Whether this process has the lock of an open file or folder, which ends with it; None where there is none."""
-    if sys.platform == "win32":
-        return None
-    import fcntl  # POSIX only
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def is_locked(path: Path) -> bool | None:
-    """Whether a process that lives has a file or folder locked; None where that cannot be known."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # removed meanwhile, or on Windows a folder
-        return None
-    try:
-        taken = try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-    return None if taken is None else not taken
-
-
-@contextlib.contextmanager
-def _lock_of(folder: Path) -> Iterator[bool]:
-    """Whether the lock of a folder could be had; it is given back at the end, or when this process dies."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # removed meanwhile, or on Windows
-        yield False
-        return
-    try:
-        yield try_lock(descriptor) is True
-    finally:
-        os.close(descriptor)
 
 
 def move_into_place(source: Path, target: Path) -> None:

@@ -2,11 +2,10 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from clf_cli.errors import RunError
 from clf_cli.files import write_text
@@ -21,10 +20,19 @@ def cache_dir() -> Path:
     """The folder of everything that may be deleted; it need not exist."""
     named = os.environ.get(CACHE_VARIABLE)
     try:
-        found = Path(named or platformdirs.user_cache_dir("clf", appauthor=False)).expanduser()
+        found = Path(named or _user_cache()).expanduser()
     except RuntimeError:  # a user without a home, as in containers that run under some number
         return _HOMELESS
     return found
+
+
+def _user_cache() -> str:
+    """Of this user. On Linux as platformdirs says it, whose import takes 5 ms."""
+    if sys.platform == "linux" and not {"XDG_CACHE_HOME", "ANDROID_DATA", "ANDROID_ROOT"} & os.environ.keys():
+        return "~/.cache/clf"
+    import platformdirs
+
+    return platformdirs.user_cache_dir("clf", appauthor=False)
 
 
 def scan_cache_file(root: Path) -> Path:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from clf_cli.errors import UsageError
-from clf_cli.files import move_into_place, try_lock, unwritable
+from clf_cli.files import move_into_place, unwritable
+from clf_cli.locks import try_lock
 from clf_cli.values.contract import Contract
 from clf_cli.values.onnx_files import OnnxFiles, files_beside
 from clf_cli.values.report import ModelRef

@@ -13,7 +13,8 @@ from clf_cli.data.scan_threads import scan_threads
 from clf_cli.engine.metrics import TOP
 from clf_cli.engine.onnx_opset import require_opset
 from clf_cli.errors import DataError, UsageError
-from clf_cli.files import is_locked, is_temporary, unwritable
+from clf_cli.files import is_temporary, unwritable
+from clf_cli.locks import is_locked
 from clf_cli.models.compute import Compute, resolve_compute
 from clf_cli.settings.resolved import Resolved
 from clf_cli.settings.root import Settings

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from clf_cli.errors import ModelError
-from clf_cli.files import is_locked, keeping, try_lock
+from clf_cli.files import keeping
+from clf_cli.locks import is_locked, try_lock
 from clf_cli.reading import read_json
 from clf_cli.values.run_dir import RunDir
 

@@ -1,6 +1,10 @@
 """The cache lies where CLF_CACHE_DIR says, never in the data, and is told apart by root."""
 
+import sys
 from pathlib import Path
+
+import platformdirs
+import pytest
 
 from clf_cli.data.cache import cache_dir, read_scan, scan_cache_file, write_scan
 
@@ -25,3 +29,15 @@ def test_rows_come_back_for_the_same_root_and_version_only(tmp_path):
     assert read_scan(path, Path("/b"), "1") == {}
     assert read_scan(path, Path("/a"), "2") == {}
     assert read_scan(tmp_path / "none.json", Path("/a"), "1") == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs is asked")
+@pytest.mark.parametrize("home", ["/home/somebody", "/home/somebody/", "", "/"])
+@pytest.mark.parametrize("cache", [None, "/caches", "", "relative"])
+def test_the_folder_is_the_platforms(monkeypatch, home, cache):
+    monkeypatch.delenv("CLF_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    if cache is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", cache)
+    assert cache_dir() == Path(platformdirs.user_cache_dir("clf", appauthor=False)).expanduser()
