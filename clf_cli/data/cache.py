@@ -28,8 +28,9 @@ def cache_dir() -> Path:
 
 def _user_cache() -> str:
     """Of this user. On Linux as platformdirs says it, whose import takes 5 ms."""
-    if sys.platform == "linux" and not {"XDG_CACHE_HOME", "ANDROID_DATA", "ANDROID_ROOT"} & os.environ.keys():
-        return "~/.cache/clf"
+    home, others = os.environ.get("HOME", ""), {"XDG_CACHE_HOME", "ANDROID_DATA", "ANDROID_ROOT"}
+    if sys.platform == "linux" and home.startswith("/") and not others & os.environ.keys():
+        return f"{home}/.cache/clf"
     import platformdirs
 
     return platformdirs.user_cache_dir("clf", appauthor=False)
