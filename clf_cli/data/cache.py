@@ -30,7 +30,7 @@ def _user_cache() -> str:
     """Of this user. On Linux as platformdirs says it, whose import takes 5 ms."""
     home, others = os.environ.get("HOME", ""), {"XDG_CACHE_HOME", "ANDROID_DATA", "ANDROID_ROOT"}
     if sys.platform == "linux" and home.startswith("/") and not others & os.environ.keys():
-        return f"{home}/.cache/clf"
+        return "~/.cache/clf"
     import platformdirs
 
     return platformdirs.user_cache_dir("clf", appauthor=False)

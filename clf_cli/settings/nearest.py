@@ -1,6 +1,5 @@
 """The nearest right name of a misspelt section, key or variable, as the end of a message."""
 
-import difflib
 from collections.abc import Iterable
 
 from clf_cli.settings.root import SECTIONS, all_settings
@@ -19,7 +18,7 @@ def near_key(section: str, key: str) -> str:
     """Of the same section first, then the same key of another."""
     keys = SECTIONS[section].model_fields
     elsewhere = [setting.path for setting in all_settings() if setting.key == key]
-    if elsewhere and not difflib.get_close_matches(key, keys, n=1):
+    if elsewhere and not _close(key, keys, n=1):
         return f"did you mean {elsewhere[0]}?"
     return _near(key, keys, f"{section}.{{}}")
 
@@ -30,7 +29,7 @@ def near_variable(name: str) -> str:
     letters = name.replace("_", "")
     same = [variable for variable in known if variable.replace("_", "") == letters]
     leaf = [variable for variable, key in known.items() if key == name.removeprefix(PREFIX).strip("_")]
-    close = [*same, *leaf, *difflib.get_close_matches(name, [*known, CACHE_DIR], n=1, cutoff=0.7)]
+    close = [*same, *leaf, *_close(name, [*known, CACHE_DIR], n=1, cutoff=0.7)]
     return f"did you mean {close[0]}?" if close else "`clf config show` prints every section and key."
 
 
@@ -38,11 +37,17 @@ def near_word(word: str, known: Iterable[str]) -> str:
     """The first of a few words that begins so, else the nearest, or an empty string."""
     names = list(known)
     begins = [name for name in names if word and name.lower().startswith(word.lower())]
-    close = begins or difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    close = begins or _close(word.lower(), names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else ""
 
 
 def _near(name: str, known: Iterable[str], form: str) -> str:
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = _close(name, names, n=1)
     return f"did you mean {form.format(close[0])}?" if close else f"there are {', '.join(names)}."
+
+
+def _close(word: str, known: Iterable[str], n: int, cutoff: float = 0.6) -> list[str]:
+    import difflib  # of use to mistakes alone
+
+    return difflib.get_close_matches(word, list(known), n, cutoff)
