@@ -249,7 +249,7 @@ class CallbacksSection(Section):
     progress: bool = Field(default=True, description="Progress bar, or one line per epoch off a terminal.")
     pictures: Literal["auto", "every", "last"] = Field(
         default="auto",
-        description="Pictures of each epoch: while cheap (under 1 % of the time, 5 MB), always, or at the end.",
+        description="Pictures of each epoch: while cheap (under 0.5 % of the time, 5 MB), always, or at the end.",
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from clf_cli.errors import UnwritableError
+from clf_cli.models import torch_files
 from clf_cli.models.torch_files import load_torch
 from clf_cli.training.checkpoint_io import AtomicCheckpointIO
 from clf_cli.values.run_dir import RunDir
@@ -59,3 +60,22 @@ def test_another_checkpoint_rotates_nothing(run: RunDir) -> None:
     save(run, 1)
     AtomicCheckpointIO(run).save_checkpoint({"number": torch.tensor(2)}, run.step_checkpoint(2))
     assert numbers(run) == [1]
+
+
+@pytest.mark.parametrize("advice", ["taken", "refused"])
+def test_a_large_file_that_is_begun_early_is_whole(run: RunDir, monkeypatch: pytest.MonkeyPatch, advice: str) -> None:
+    monkeypatch.setattr(torch_files, "AHEAD", 10_000)
+    heard = list[tuple[int, int]]()
+
+    def hear(_: int, first: int, size: int, __: int) -> None:
+        heard.append((first, first + size))
+        if advice == "refused":
+            raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fadvise", hear, raising=False)
+    numbers = {str(count): torch.arange(count) for count in (1, 5_000, 20_000)}
+    AtomicCheckpointIO(run).save_checkpoint(numbers, run.last)
+    found = load_torch(run.last, "checkpoint")
+    assert all(torch.equal(found[name], tensor) for name, tensor in numbers.items())
+    assert [first for first, _ in heard] == [0, *(end for _, end in heard[:-1])]
+    assert 190_000 < heard[-1][1] <= run.last.stat().st_size
