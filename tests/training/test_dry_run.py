@@ -15,6 +15,8 @@ from clf_cli.training.trainer import Limits
 from clf_cli.values.run_dir import RunDir
 from tests.running import Clf, train_arguments
 
+PLANNED = ("device", "precision", "threads", "workers", "compile")
+
 
 def listing(*folders: Path) -> list[tuple[str, int, int]]:
     """Every file and folder with its size and the time of its last change."""
@@ -73,7 +75,7 @@ def test_the_plan_is_what_the_run_did(clf: Clf, tiny_run: RunDir, tiny_dataset: 
     assert planned["model"]["parameters"] == facts["parameters"]
     assert planned["model"]["preprocess"] == facts["preprocess"]
     assert planned["training"]["steps"] == {"per_epoch": 8, "total": 16, "warmup": 1}
-    assert planned["compute"] == {name: record[name] for name in ("device", "precision", "threads", "workers")}
+    assert planned["compute"] == {name: record[name] for name in PLANNED}
     assert planned["tried"]["steps"] == planned["tried"]["batches"] == 2
     assert planned["tried"]["val_images"] == 24
     assert planned["costs"]["images_mb"] == pytest.approx((60 * 36 * 36 + 24 * 32 * 32) * 3 / 1e6)
