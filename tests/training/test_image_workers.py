@@ -1,5 +1,6 @@
 """`--workers auto`: what a run decides, and what it keeps when it goes on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from clf_cli.training.start import Start
 from clf_cli.values.preprocess import Preprocess
 from tests.starts import tiny_start
 
+Cores = Callable[[int], None]
+
 
 @pytest.fixture
 def start(tiny_dataset: Path, tmp_path: Path) -> Start:
@@ -27,7 +30,7 @@ def asking(start: Start, **changes: object) -> Start:
 
 
 @pytest.fixture
-def cores(monkeypatch: pytest.MonkeyPatch):
+def cores(monkeypatch: pytest.MonkeyPatch) -> Cores:
     """A machine with so many cores, none a second thread of another."""
 
     def made(count: int) -> None:
@@ -40,7 +43,7 @@ def cores(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 16])
-def test_a_set_that_is_kept_leaves_all_cores_to_the_math(start: Start, cores, count: int) -> None:
+def test_a_set_that_is_kept_leaves_all_cores_to_the_math(start: Start, cores: Cores, count: int) -> None:
     cores(count)
     found = with_workers(start)
     assert (found.compute.workers, found.compute.threads) == (0, count)
@@ -49,7 +52,7 @@ def test_a_set_that_is_kept_leaves_all_cores_to_the_math(start: Start, cores, co
     assert found.notes[:-1] == start.notes
 
 
-def test_files_that_every_epoch_reads_have_a_worker(start: Start, cores) -> None:
+def test_files_that_every_epoch_reads_have_a_worker(start: Start, cores: Cores) -> None:
     cores(16)
     found = with_workers(asking(start, cache="none"))
     assert found.compute.workers >= 1
@@ -57,7 +60,7 @@ def test_files_that_every_epoch_reads_have_a_worker(start: Start, cores) -> None
     assert "every epoch reads the files" in found.notes[-1]
 
 
-def test_a_number_that_was_asked_for_stays(start: Start, cores) -> None:
+def test_a_number_that_was_asked_for_stays(start: Start, cores: Cores) -> None:
     cores(16)
     asked = asking(start, workers=3)
     assert with_workers(asked) is asked
@@ -85,7 +88,7 @@ def test_large_files_and_worse_pictures_take_longer(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("here", "expected"), [(16, 3), (10, 2), (8, 0), (2, 0)])
-def test_a_run_that_goes_on_has_its_workers_as_far_as_the_cores_reach(cores, here: int, expected: int) -> None:
+def test_a_run_that_goes_on_has_its_workers_as_far_as_the_cores_reach(cores: Cores, here: int, expected: int) -> None:
     cores(here)
     compute = Compute("cpu", 8, 5, "fp32", 0, channels_last=True, deterministic=False)
     assert workers_again(compute, ComputeSection(), 3).workers == expected
