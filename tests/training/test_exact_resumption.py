@@ -13,6 +13,7 @@ import torch
 
 from clf_cli.__main__ import main
 from clf_cli.models.checkpoint import CheckpointFacts, clf_payload
+from clf_cli.training.module import COMPILED
 from clf_cli.training.resume import newest_first
 from clf_cli.values.labels import Labels
 from clf_cli.values.preprocess import Preprocess
@@ -117,6 +118,7 @@ def test_every_step_has_a_checkpoint_those_at_the_end_of_an_epoch_too(whole: tup
     steps = torch.load(run.last, weights_only=True)["global_step"]
     assert sorted(run.checkpoints.glob("step-*")) == [run.step_checkpoint(step) for step in range(1, steps + 1)]
     last, same = (torch.load(path, weights_only=True) for path in (run.last, run.step_checkpoint(steps)))
+    assert last.get(COMPILED, True), "steps were to be compiled and were not"
     timing = next(name for name in last["callbacks"] if name.startswith("Timing"))
     for checkpoint in (last, same):
         checkpoint["callbacks"].pop(timing)  # a clock's
