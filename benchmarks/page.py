@@ -135,7 +135,7 @@ GOALS = (
         0.03,
         False,
         "callback_cost",
-        of("share_of_30_epochs_cpu_s"),
+        of("share_of_30_epochs_wall_s", set="usual"),
         "share",
     ),
     Goal("`clf --help`: of `import typer`", 1.8, False, "start_up", of("ratio", case="clf --help")),
