@@ -3,7 +3,7 @@
     uv run python benchmarks/memory.py [--out benchmarks/results/memory.jsonl] [--rounds 3] [--table]
 
 resnet18 at 96 and 224 px, batch 32, one math thread, on JPEG files that this script draws. The bare loop imports torch
-and timm, and steps on one batch in memory in the precision and layout that the run took, then scores a batch of 64;
+and timm, and twice steps on one batch in memory in the precision and layout that the run took, then scores one of 64;
 `bare average` also keeps a moving average of its weights, as the run does. It loads no data and saves nothing.
 The peak is of a process and its children, read 20 times a second: anonymous and shared pages, each shared by its users
 (PSS), and the file pages, mostly libraries, of the process that maps most of them: their PSS depends on what else runs
@@ -35,7 +35,7 @@ MIB = 2**20
 
 
 def bare(px: int, precision: str, averages: bool = False) -> None:
-    """A few training steps and a scored batch, as the run computes them."""
+    """Epochs of a few steps and a scored batch, as the run computes them."""
     from copy import deepcopy
 
     import timm
@@ -46,19 +46,20 @@ def bare(px: int, precision: str, averages: bool = False) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
     images = torch.randn(BATCH, 3, px, px).contiguous(memory_format=torch.channels_last)
     targets = torch.randint(0, CLASSES, (BATCH,))
-    for _ in range(4):
-        mixed = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
-        optimizer.zero_grad(set_to_none=True)
-        with mixed:
-            logits = network(images)
-        torch.nn.functional.cross_entropy(logits.float(), targets).backward()
-        optimizer.step()
-        if average is not None:
-            with torch.no_grad():
-                torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.001)
-    scored = (average or network).eval()
-    with torch.inference_mode():
-        scored(torch.randn(64, 3, px, px).contiguous(memory_format=torch.channels_last))
+    for _ in range(EPOCHS):
+        network.train()
+        for _ in range(4):
+            mixed = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+            optimizer.zero_grad(set_to_none=True)
+            with mixed:
+                logits = network(images)
+            torch.nn.functional.cross_entropy(logits.float(), targets).backward()
+            optimizer.step()
+            if average is not None:
+                with torch.no_grad():
+                    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 0.001)
+        with torch.inference_mode():
+            (average or network).eval()(torch.randn(64, 3, px, px).contiguous(memory_format=torch.channels_last))
 
 
 def train_command(data: Path, px: int, out: Path, *flags: str) -> list[str]:
