@@ -16,6 +16,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from fixed_cost import BARE as WITHOUT_EXPORT
+from fixed_cost import STAND_IN, TIMM, fixed_costs, least
 from machine import PACKAGES
 
 MARKS = ("<!-- goals: benchmarks/page.py -->", "<!-- end of goals -->")
@@ -78,14 +80,25 @@ def beside_the_loop(px: int) -> Callable[[Lines], float | None]:
     return value
 
 
-def fixed_over_timm(program: str) -> Callable[[Lines], float | None]:
-    """What a run of it costs besides its epochs, over timm's train script; None where that was not there."""
+def fixed_over_bare(program: str) -> Callable[[Lines], float | None]:
+    """What a run of it costs besides its epochs, over timm's train script, or a bare run in its place."""
 
     def value(lines: Lines) -> float | None:
-        ratios = next((line["ratios"] for line in lines if line["case"] == "runs"), None) or {}
-        return ratios.get(program)
+        costs = fixed_costs(lines)
+        base = costs.get(TIMM) or costs.get(STAND_IN)
+        return None if base is None or program not in costs else costs[program]["fixed"] / base["fixed"]
 
     return value
+
+
+def first_step_over_imports(lines: Lines) -> float | None:
+    step, imports = least(lines, "cpu_s", case="first step", scan="warm"), least(lines, "cpu_s", case="imports")
+    return None if step is None or imports is None else step / imports
+
+
+def scan_over_decoding(lines: Lines) -> float | None:
+    cold, decoded = (least(lines, key, case="scan") for key in ("cold_s", "decoding_s"))
+    return None if cold is None or decoded is None else cold / decoded
 
 
 def is_help(line: Line) -> bool:
@@ -173,16 +186,16 @@ GOALS = (
     ),
     Goal("GPU, 2,560 images, 100 epochs, seconds", 60, False, "gpu", of("wall", case="hundred epochs", batch=256)),
     Goal(
-        "fixed cost of a run without export and pictures: of timm's script",
+        "fixed cost of a run without export and pictures: of a bare run",
         1.0,
         False,
         "fixed_cost",
-        fixed_over_timm("clf, without export and pictures"),
+        fixed_over_bare(WITHOUT_EXPORT),
     ),
-    Goal("fixed cost of a run: of timm's script", 1.6, False, "fixed_cost", fixed_over_timm("clf")),
-    Goal(
-        "the first step: of imports and building the network", 1.5, False, "fixed_cost", of("ratio", case="first step")
-    ),
+    Goal("fixed cost of a run: of a bare run", 1.6, False, "fixed_cost", fixed_over_bare("clf")),
+    Goal("the first step: of imports and building the network", 1.5, False, "fixed_cost", first_step_over_imports),
+    Goal("a cold scan: of decoding once", 1.0, False, "fixed_cost", scan_over_decoding),
+    Goal("run folder without checkpoints and export, MB", 10, False, "fixed_cost", of("megabytes", case="run folder")),
     *(
         Goal(f"memory, {px} px: of a bare loop and the cache", 1.0, False, "memory", beside_the_loop(px))
         for px in (96, 224)
