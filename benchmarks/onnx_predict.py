@@ -1,6 +1,6 @@
 """`clf predict` on ONNX files: a folder against the limits of decoding and of ONNX Runtime, one image against imports.
 
-    uv run python benchmarks/onnx_predict.py [--rounds 3] [--seconds 3] [--out benchmarks/results/onnx_predict.jsonl]
+    uv run python benchmarks/onnx_predict.py [--rounds 3] [--seconds 2] [--out benchmarks/results/onnx_predict.jsonl]
     uv run python benchmarks/onnx_predict.py --page
 
 resnet18 with random weights, fp32 and int8, at 224 and 96 px, on 1 and on 2 cores; 400 px JPEG files drawn here. In
@@ -9,7 +9,7 @@ with Pillow as evaluation does, in a bare loop, one process per core. `onnxrunti
 with the batch size and the kind of threads that were fastest before. `predict` is what an image more costs
 `clf predict FOLDER`: the slope between two folders. The limit of both on the same cores is the sum of their times.
 `one image` is the whole process, against importing onnxruntime, numpy and Pillow and opening the same session with
-one thread. One JSON line per case is appended; cases that are there are skipped.
+one thread; these cases come first. One JSON line per case is appended; cases that are there are skipped.
 """
 
 import argparse
@@ -251,25 +251,30 @@ def measure(arguments: argparse.Namespace) -> None:
     cores = [count for count in CORES if count <= len(os.sched_getaffinity(0))]
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        draw(scratch / "images", MOST)
-        for size in SIZES:
-            keys = [{"case": "one image", "px": size, "precision": p} for p in ("fp32", "int8")] + [
-                {"case": "folder", "px": size, "precision": p, "cores": count}
-                for p in ("fp32", "int8")
-                for count in cores
-            ]
-            missing = [key for key in keys if not any(key.items() <= line.items() for line in known)]
-            models = write_models(scratch / f"{size} px", size) if missing else {}
-            for key in missing:
-                model, load = models[key["precision"]], round(os.getloadavg()[0], 1)
-                if key["case"] == "folder":
-                    rest = folder_case(model, scratch / "images", key["cores"], arguments.rounds, arguments.seconds)
-                else:
-                    rest = one_case(model, scratch / "images" / "0000.jpg", 3 * arguments.rounds)
-                line = json.dumps({**key, "arch": ARCH, **rest, "load": load})
-                with arguments.out.open("a") as file:
-                    file.write(line + "\n")
-                print(line, flush=True)
+        keys: list[dict[str, Any]] = [
+            {"case": "one image", "px": size, "precision": p} for size in SIZES for p in ("fp32", "int8")
+        ] + [
+            {"case": "folder", "px": size, "precision": p, "cores": count}
+            for count in cores
+            for size in SIZES
+            for p in ("fp32", "int8")
+        ]
+        missing = [key for key in keys if not any(key.items() <= line.items() for line in known)]
+        draw(scratch / "images", MOST if any(key["case"] == "folder" for key in missing) else 1)
+        models: dict[int, dict[str, Path]] = {}
+        for key in missing:
+            size = key["px"]
+            if size not in models:
+                models[size] = write_models(scratch / f"{size} px", size)
+            model, load = models[size][key["precision"]], round(os.getloadavg()[0], 1)
+            if key["case"] == "folder":
+                rest = folder_case(model, scratch / "images", key["cores"], arguments.rounds, arguments.seconds)
+            else:
+                rest = one_case(model, scratch / "images" / "0000.jpg", 3 * arguments.rounds)
+            line = json.dumps({**key, "arch": ARCH, **rest, "load": load})
+            with arguments.out.open("a") as file:
+                file.write(line + "\n")
+            print(line, flush=True)
 
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
@@ -313,7 +318,7 @@ def side(words: Sequence[str]) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each side in a round, about")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each side in a round, about")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--page", action="store_true", help="print what is there as tables, and measure nothing")
     parser.add_argument("--side", nargs="+", help=argparse.SUPPRESS)

@@ -159,3 +159,16 @@ def test_no_color(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     warn("x")
     assert "\x1b[33" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["plain", "two\nlines", "", "[bold]é[/] :smile: 3.14 'x' /a/b", "x" * 300, "a\tb", "cut "]
+)
+def test_a_line_is_the_same_with_and_without_rich(capsys, monkeypatch, text):
+    """What nothing is drawn beside is written as it stands, and rich is not imported for it."""
+    start_logging()
+    say(text)
+    with_rich = capsys.readouterr().err
+    monkeypatch.delitem(sys.modules, "rich.console")
+    say(text)
+    assert capsys.readouterr().err == with_rich
