@@ -8,7 +8,7 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import safetensors.torch
 import torch
@@ -65,7 +65,7 @@ def save_torch(data: dict[str, Any], path: Path, before: Callable[[], object] | 
     Raises UnwritableError (exit 6) when it cannot; the old file stays.
     """
     try:
-        write_atomic(path, lambda file: torch.save(data, _Ahead(file)), before)
+        write_atomic(path, lambda file: torch.save(data, cast(IO[bytes], _Ahead(file))), before)
     except RuntimeError as error:  # torch's zip writer turns a full disk into one, in words about positions
         cause = error.__context__
         raise unwritable(path, cause if isinstance(cause, OSError) else error) from error
