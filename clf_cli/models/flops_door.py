@@ -14,7 +14,7 @@ class FlopCounter(FlopCounterMode):
     """As torch's."""
 
     def __enter__(self) -> Self:
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch's own
         kind: Any = type(self.mode)
         plain = inspect.unwrap(kind.__torch_dispatch__)
         self.mode.__class__ = type(kind.__name__, (kind,), {"__torch_dispatch__": plain, "_should_skip_dynamo": _never})
