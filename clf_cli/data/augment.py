@@ -21,7 +21,7 @@ from clf_cli.data.draws import (
     draw_generator,
     draw_numbers,
 )
-from clf_cli.data.effects import add_noise, blur, downscaled, erase, jpeg, saved_at_source
+from clf_cli.data.effects import add_noise, blur, degraded, erase, fewer_pixels, jpeg
 from clf_cli.data.knobs import Augment
 from clf_cli.data.placement import LUMA, colors, placements
 from clf_cli.data.randaugment import choose, recolor
@@ -70,22 +70,21 @@ def augment_image(image: Image.Image, preprocess: Preprocess, augment: Augment, 
 
 
 def _degraded(
-    canvas: Pixels, size: list[int], row: FloatArray, preprocess: Preprocess, augment: Augment
+    canvas: Pixels, sides: list[int], row: FloatArray, preprocess: Preprocess, augment: Augment
 ) -> tuple[Pixels, int | None]:
     """A worse source: fewer pixels, JPEG artefacts. A JPEG quality comes back when it is for the finished picture.
 
     JPEG is applied where there are fewer pixels, in the source or in the network's input.
     """
     draws = row[DEGRADE].tolist()
-    source = (size[0], size[1])
+    size = source = (sides[0], sides[1])
     if draws[0] < augment.downscale:
-        canvas = downscaled(canvas, source, preprocess, draws[1])
-    if draws[2] >= augment.jpeg:
-        return canvas, None
-    quality = 25 + int(50 * draws[3])
-    if source[0] * source[1] > preprocess.width * preprocess.height:
-        return canvas, quality
-    return saved_at_source(canvas, source, quality), None
+        size = fewer_pixels(source, preprocess, draws[1])
+    quality = 25 + int(50 * draws[3]) if draws[2] < augment.jpeg else None
+    here = None if size[0] * size[1] > preprocess.width * preprocess.height else quality
+    if size != source or here is not None:
+        canvas = degraded(canvas, size, size != source, here)
+    return canvas, None if here is not None else quality
 
 
 def _recolor_all(out: Pixels, draws: FloatArray, augment: Augment) -> None:

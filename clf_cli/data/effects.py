@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from clf_cli.data.warp import Pixels, opencv
 from clf_cli.values.preprocess import Preprocess
@@ -11,21 +12,31 @@ from clf_cli.values.preprocess import Preprocess
 _LEAST_SIDE = 16  # down-scaling stops here: below it people cannot read a number either
 
 
-def downscaled(canvas: Pixels, size: tuple[int, int], preprocess: Preprocess, strength: float) -> Pixels:
-    """As from a source of half to nine tenths of the pixels a side that the network sees, or that the source has.
+def fewer_pixels(size: tuple[int, int], preprocess: Preprocess, strength: float) -> tuple[int, int]:
+    """Half to nine tenths of the pixels a side that the network sees, or that a source of `size` (width, height) has.
 
-    `size` is the source's width and height, `strength` from 0 to 1.
+    `strength` is from 0 to 1.
     """
     detail = min(1.0, preprocess.width / size[0], preprocess.height / size[1]) * (0.5 + 0.4 * strength)
     detail = min(1.0, max(detail, _LEAST_SIDE / min(size)))
-    return _through(canvas, (max(1, round(size[0] * detail)), max(1, round(size[1] * detail))))
+    return max(1, round(size[0] * detail)), max(1, round(size[1] * detail))
 
 
-def saved_at_source(canvas: Pixels, size: tuple[int, int], quality: int) -> Pixels:
-    """As if the source, of `size` (width, height), had been saved as JPEG."""
+def degraded(canvas: Pixels, size: tuple[int, int], fewer: bool, quality: int | None) -> Pixels:
+    """The canvas as if its source had `size` (width, height), fewer pixels than it has or its own, and was saved as
+    JPEG of that quality.
+
+    A canvas that was enlarged passes through the source's pixels, so that reading it there gives them back; an area
+    filter would take a quarter of the detail of 40 px crops enlarged to 64.
+    """
     cv2 = opencv()
-    small = jpeg(_to(canvas, size, cv2.INTER_AREA), quality)
-    return _to(small, canvas.shape[1::-1], cv2.INTER_CUBIC)
+    if fewer:
+        small = np.asarray(Image.fromarray(canvas).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+    else:
+        small = _to(canvas, size, cv2.INTER_CUBIC)
+    if quality is not None:
+        small = jpeg(small, quality)
+    return np.asarray(Image.fromarray(small).resize(canvas.shape[1::-1], Image.Resampling.BICUBIC))
 
 
 def jpeg(picture: Pixels, quality: int) -> Pixels:
@@ -66,12 +77,6 @@ def erased_part(shape: tuple[int, ...], largest: float, draws: list[float]) -> t
     tall, wide = min(1.0, math.sqrt(area / form)), min(1.0, math.sqrt(area * form))
     top, left = round(height * (1 - tall) * draws[2]), round(width * (1 - wide) * draws[3])
     return slice(top, top + max(1, round(height * tall))), slice(left, left + max(1, round(width * wide)))
-
-
-def _through(canvas: Pixels, size: tuple[int, int]) -> Pixels:
-    """The canvas with no more detail than `size` has."""
-    cv2 = opencv()
-    return _to(_to(canvas, size, cv2.INTER_AREA), canvas.shape[1::-1], cv2.INTER_CUBIC)
 
 
 def _to(pixels: Pixels, size: tuple[int, ...], kernel: int) -> Pixels:

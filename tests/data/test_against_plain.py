@@ -55,6 +55,16 @@ def test_brightness_spread_saturation_and_detail_have_one_distribution(augment):
         assert stats.ks_2samp(a, b, method="asymp").statistic < 0.15 or np.abs(a - b).mean() < 0.05 * b.mean()
 
 
+@pytest.mark.parametrize("knobs", [{"jpeg": 1.0}, {"downscale": 1.0}, {"jpeg": 1.0, "downscale": 1.0}])
+def test_sources_smaller_than_the_input_get_worse_as_much(knobs):
+    """Though their canvas is enlarged already. Through an area filter saved ones lost a quarter of their detail."""
+    image, augment = photograph().resize((33, 40)), Augment("x", **knobs)
+    ours = augment_image(image, PREPROCESS, augment, Keys(0, 1, range(40)))
+    plain = np.stack([plain_augment(image, PREPROCESS, augment, (0, 1, at)) for at in range(40)])
+    assert np.abs(ours.astype(float) - plain).mean() < 1.5
+    assert 0.94 < gradients(ours) / gradients(plain) < 1.06
+
+
 def test_of_noise_level_and_shape_are_the_same():
     ours, plain = both(Augment("x", noise=1.0))
     level = both(Augment("x"))[0]
