@@ -13,7 +13,7 @@ which the lines call so. --environments is the folder of benchmarks/peers.py, wh
 First step: from the start of `clf train` to the optimiser's first step inside Lightning's loop, with a warm scan cache
 and with none, and importing torch, timm and lightning and building the network (without wandb, which timm imports
 where it is installed), each in a process of its own that ends at once. Scan: of --data with no cache, and decoding
-every file once with Pillow. Folder: MB of a run of 15 epochs on --data but for checkpoints/ and export/, of a small
+every file once with Pillow. Folder: MB of a run of 5 epochs on --data but for checkpoints/ and export/, of a small
 network.
 
 Every measurement is a JSON line, appended at once; those that are there are skipped, so the script can be cut at any
@@ -180,9 +180,9 @@ def scan(data: Path, scratch: Path) -> dict[str, object]:
 
 
 def folder_size(data: Path, scratch: Path) -> dict[str, object]:
-    """MB of a run of 15 epochs, but for checkpoints/ and export/, and of its largest parts."""
+    """MB of a run of 5 epochs, but for checkpoints/ and export/, and of its largest parts."""
     with tempfile.TemporaryDirectory(dir=scratch) as out:
-        case = Case(data, PX, 15, Path(out))
+        case = Case(data, PX, 5, Path(out))
         cpu_seconds(clf(("--arch", "test_resnet", "--image-size", "96", "--no-export"), case), scratch)
         run, parts, seen = case.out / "run", dict[str, int](), set[int]()
         for file in sorted(path for path in run.rglob("*") if path.is_file()):
