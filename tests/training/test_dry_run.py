@@ -78,7 +78,7 @@ def test_the_plan_is_what_the_run_did(clf: Clf, tiny_run: RunDir, tiny_dataset: 
     assert planned["compute"] == {name: record[name] for name in PLANNED}
     assert planned["tried"]["steps"] == planned["tried"]["batches"] == 2
     assert planned["tried"]["val_images"] == 24
-    assert planned["costs"]["images_mb"] == pytest.approx((60 * 36 * 36 + 24 * 32 * 32) * 3 / 1e6)
+    assert planned["costs"]["images_mb"] == pytest.approx((60 * 40 * 40 + 24 * 32 * 32) * 3 / 1e6)
     kept = sum(path.stat().st_size for path in tiny_run.checkpoints.rglob("*.ckpt")) / 1e6
     one_less = kept * 6 / 5  # two epochs: best, two of the top, last and prev
     assert kept * 0.9 < planned["costs"]["checkpoints_mb"] < one_less
