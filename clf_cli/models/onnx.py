@@ -115,6 +115,7 @@ def open_session(
         raise ModelError(f"There is no file {path}.", "`clf export RUN` writes one and prints its path.")
     check_outside(path)
     check_limits(path)
+    ort.set_default_logger_severity(_FATAL)  # of its allocators, which write to the terminal in colours
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL
     # Else its threads spin for tens of milliseconds after every call, and take the cores from what comes next.
