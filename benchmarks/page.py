@@ -69,11 +69,11 @@ def against_the_best_peer(px: int, own: str) -> Callable[[Lines], float | None]:
     return value
 
 
-def beside_the_loop(px: int) -> Callable[[Lines], float | None]:
+def beside_the_loop(px: int, own: str) -> Callable[[Lines], float | None]:
     """The peak of `clf train` over that of the bare loop and its cache."""
 
     def value(lines: Lines) -> float | None:
-        peak, bare = (of("peak_mib", px=px, side=side)(lines) for side in ("clf", "bare"))
+        peak, bare = (of("peak_mib", px=px, side=side)(lines) for side in (own, "bare"))
         kept = of("cache_mib", px=px)(lines)
         return None if peak is None or bare is None or kept is None else peak / (bare + kept)
 
@@ -197,7 +197,8 @@ GOALS = (
     Goal("a cold scan: of decoding once", 1.0, False, "fixed_cost", scan_over_decoding),
     Goal("run folder without checkpoints and export, MB", 10, False, "fixed_cost", of("megabytes", case="run folder")),
     *(
-        Goal(f"memory, {px} px: of a bare loop and the cache", 1.0, False, "memory", beside_the_loop(px))
+        Goal(f"memory{what}, {px} px: of a bare loop and the cache", 1.0, False, "memory", beside_the_loop(px, side))
+        for what, side in ((" of the training", "clf no export"), (", the export included", "clf"))
         for px in (96, 224)
     ),
 )
@@ -227,15 +228,19 @@ def _number(value: float, unit: str) -> str:
 
 
 def header(results: Path) -> str:
-    """The machine in a sentence, from the newest line that has one."""
+    """The machines in a sentence each, from the newest lines that have one: that of the GPU's rows, and that of all
+    others."""
     files = sorted(results.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)
     lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     known = [line["machine"] for line in lines if "machine" in line]
-    if not known:
-        return ""
-    one = known[-1]
+    newest = {"gpu" in one: one for one in known}
+    return "\n\n".join(_sentence(newest[has_gpu]) for has_gpu in sorted(newest))
+
+
+def _sentence(one: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {one[name]}" for name in PACKAGES if name in one)
-    return f"Machine: {one['cpu']}, {one['cores']} cores, {one['memory_gib']} GiB; Python {one['python']}, {versions}."
+    gpu = f"Rows of the GPU: {one['gpu']}, " if "gpu" in one else "Machine: "
+    return f"{gpu}{one['cpu']}, {one['cores']} cores, {one['memory_gib']} GiB; Python {one['python']}, {versions}."
 
 
 def write(page: Path, text: str) -> None:
