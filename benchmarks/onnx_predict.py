@@ -163,7 +163,7 @@ def answer(process: subprocess.Popen[str]) -> str:
 
 
 def whole(words: Sequence[str], cores: Sequence[int]) -> dict[str, float]:
-    """Wall and CPU seconds and the peak memory of a process that is started now."""
+    """Wall and CPU seconds of a process that is started now."""
     begun = time.perf_counter()
     process = child(words, cores)
     assert process.stdout is not None
@@ -172,7 +172,7 @@ def whole(words: Sequence[str], cores: Sequence[int]) -> dict[str, float]:
     assert status == 0, words
     process.returncode = 0
     took = time.perf_counter() - begun
-    return {"wall": took, "cpu": used.ru_utime + used.ru_stime, "megabytes": used.ru_maxrss / 1024}
+    return {"wall": took, "cpu": used.ru_utime + used.ru_stime}
 
 
 def decoded(model: Path, folder: Path, cores: Sequence[int]) -> Sample:
@@ -204,7 +204,6 @@ def folder_case(model: Path, folder: Path, cores: int, rounds: int, seconds: flo
             "decode": decoded(model, names[FEW], own),
             "onnxruntime": asked(["--side", "runtime", str(model), str(cores), str(seconds / 3), look["way"]], own),
             "predict": {kind: (runs[1][kind] - runs[0][kind]) / (count - FEW) for kind in ("wall", "cpu")},
-            "megabytes": [run["megabytes"] for run in runs],
         })  # fmt: skip
     return {"images": [FEW, count], "way": look["way"], **summary(samples)}
 
@@ -218,8 +217,6 @@ def summary(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         found[f"{kind}_ms"] = {side: round(1e3 * statistics.median(values), 3) for side, values in times.items()}
         found[f"{kind}_of_min"] = round(statistics.median(max(d, o) / p for d, o, p in rows), 3)
         found[f"{kind}_of_sum"] = round(statistics.median((d + o) / p for d, o, p in rows), 3)
-    few, most = zip(*(one["megabytes"] for one in samples), strict=True)
-    found["peak_megabytes"] = [round(statistics.median(few)), round(statistics.median(most))]
     return found
 
 
@@ -279,18 +276,15 @@ def measure(arguments: argparse.Namespace) -> None:
 
 def page(lines: Sequence[dict[str, Any]]) -> str:
     """Two Markdown tables."""
-    rows = [
-        ["px", "precision", "cores", "decode, ms", "onnxruntime, ms", "clf predict, ms", "of min", "of the sum", "MB"]
-    ]
+    rows = [["px", "precision", "cores", "decode, ms", "onnxruntime, ms", "clf predict, ms", "of min", "of the sum"]]
     rows.append(["---"] * len(rows[0]))
     for line in lines:
         if line["case"] == "folder":
             kind = "cpu" if line["cores"] == 1 else "wall"
             ms = line[f"{kind}_ms"]
             ratios = (f"{line[f'{kind}_of_{which}']:.2f}" for which in ("min", "sum"))
-            few, most = line["peak_megabytes"]
             head = (str(line["px"]), line["precision"], str(line["cores"]))
-            rows.append([*head, *(f"{ms[side]:.2f}" for side in ms), *ratios, f"{few}, {most}"])
+            rows.append([*head, *(f"{ms[side]:.2f}" for side in ms), *ratios])
     shown = [["px", "precision", "imports and session, CPU s", "clf predict, CPU s", "ratio"], ["---"] * 5]
     for line in lines:
         if line["case"] == "one image":
