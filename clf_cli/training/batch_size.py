@@ -72,14 +72,4 @@ def probe_of(start: Start) -> Probe:
 
     feed = build_feed(start)
     held = feed.train_loader.held + (0 if feed.val_loader is None else feed.val_loader.held)
-    return Probe(
-        settings=start.settings.model_dump(mode="json"),
-        preprocess=start.preprocess.to_json(),
-        classes=len(start.dataset.labels),
-        device=start.compute.device,
-        precision=start.compute.precision,
-        threads=start.compute.threads,
-        room=memory_left(),
-        taken=held + MARGIN,
-        validates=feed.val is not None,
-    )
+    return replace(Probe.of(start), room=memory_left(), taken=held + MARGIN, validates=feed.val is not None)

@@ -107,20 +107,7 @@ def _timed(start: Start, graphs: bool) -> tuple[float, int]:
     """Seconds of a step, and the network's parameter tensors."""
     from clf_cli.training.probe import Probe, Steps
 
-    steps = Steps(
-        Probe(
-            settings=start.settings.model_dump(mode="json"),
-            preprocess=start.preprocess.to_json(),
-            classes=len(start.dataset.labels),
-            device=start.compute.device,
-            precision=start.compute.precision,
-            threads=start.compute.threads,
-            room=None,
-            taken=0,
-            validates=False,
-            graphs=graphs,
-        )
-    )
+    steps = Steps(replace(Probe.of(start), graphs=graphs))
     images = min(start.settings.optim.images_per_batch, len(start.dataset.split("train")))
 
     def step() -> None:

@@ -53,19 +53,7 @@ def speed_of_bf16(start: Start) -> tuple[float, int]:
 
     apply(start.compute)
     with torch.random.fork_rng(devices=[]):
-        steps = Steps(
-            Probe(
-                settings=start.settings.model_dump(mode="json"),
-                preprocess=start.preprocess.to_json(),
-                classes=len(start.dataset.labels),
-                device=start.compute.device,
-                precision=start.compute.precision,
-                threads=start.compute.threads,
-                room=None,
-                taken=0,
-                validates=False,
-            )
-        )
+        steps = Steps(Probe.of(start))
         steps.optimizer.zero_grad()  # imports what torch has put off
 
         def pair(images: int) -> Pair:

@@ -13,10 +13,13 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.signals import leave_to_parent
+
+if TYPE_CHECKING:
+    from clf_cli.training.start import Start
 
 READY, FITS, TOO_LARGE = "ready", "fits", "too large"
 GPU_SHARE = 0.95  # of the free memory: the rest is for fragments, and for this process's context beside the run's own
@@ -45,10 +48,22 @@ class Probe:
     device: str
     precision: str
     threads: int
-    room: int | None
-    taken: int
-    validates: bool
+    room: int | None = None
+    taken: int = 0
+    validates: bool = False
     graphs: bool = False
+
+    @classmethod
+    def of(cls, start: "Start") -> "Probe":
+        """Training alone, as the run does it."""
+        return cls(
+            settings=start.settings.model_dump(mode="json"),
+            preprocess=start.preprocess.to_json(),
+            classes=len(start.dataset.labels),
+            device=start.compute.device,
+            precision=start.compute.precision,
+            threads=start.compute.threads,
+        )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
