@@ -18,7 +18,6 @@ REPEAT = 0.5  # seconds: timeout(1) sends its signal twice, and kernel and shell
 _IMPORTER = "<frozen importlib._bootstrap>"
 _LAST_WORDS = 2.0  # seconds that they may take
 _SHOW_CURSOR = b"\x1b[?25h"  # which a live bar hides
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Stop(BaseException):
@@ -124,19 +123,6 @@ def take_time() -> None:
 def before_leaving(last_words: Callable[[], str] | None) -> None:
     """What is done and said when the process ends at once; it has two seconds, in another thread."""
     _state.last_words = last_words
-
-
-def leave_to_parent(parent: int | None = None) -> None:
-    """For a child process: its parent decides what a signal means, and takes it along when it dies (at once on Linux;
-    elsewhere the child must notice by itself). `parent` is the id of the process that forked it, where one did."""
-    for number in NUMBERS:
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.SIG_IGN)
-    if sys.platform == "linux":
-        import ctypes  # 10 ms
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if parent is not None and os.getppid() != parent:  # it died before the line above
-            os._exit(1)
 
 
 def _start() -> None:

@@ -56,6 +56,7 @@ def start_clf(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a group of its own, for signals to all of it
     )
 
 

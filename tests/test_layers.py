@@ -14,6 +14,7 @@ LAYERS = {
     "files.py": 0,
     "locks.py": 0,
     "signals.py": 0,
+    "child_signals.py": 0,
     "reading.py": 0,
     "__init__.py": 0,
     "settings": 1,

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -284,33 +283,6 @@ def test_handlers_are_given_back():
         pass
     assert [signal.getsignal(number) for number in signals.NUMBERS] == before
     assert signal.set_wakeup_fd(-1) == -1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
-def test_a_child_dies_with_its_parent():
-    program = """
-parent, (reader, writer) = os.getpid(), os.pipe()
-child = os.fork()
-if not child:
-    signals.leave_to_parent(parent)
-    print(os.getpid(), flush=True)
-    os.write(writer, b"ready")
-    time.sleep(30)
-os.read(reader, 5)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    code, said, _ = run(program)  # returns when the child, which has the other end of stdout, is gone too
-    assert code == -signal.SIGKILL
-    end = time.monotonic() + 10  # its files are closed a moment before it is dead
-    while lives(int(said)) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not lives(int(said))
-
-
-def lives(process: int) -> bool:
-    """Whether it is there, and not dead and only not waited for."""
-    state = Path(f"/proc/{process}/stat")
-    return state.exists() and state.read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
 
 
 def can_be_pid_1() -> bool:

@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
+from clf_cli.child_signals import deaf, leave_to_parent
 from clf_cli.errors import RunError
-from clf_cli.signals import leave_to_parent
 
 AHEAD = 2  # batches that torch has each worker prepare
 SHARED = Path("/dev/shm")  # Linux's shared memory, through which batches come
@@ -60,10 +60,10 @@ def patient(batches: Callable[[], Iterator[T]], loader: Any, paths_of: Callable[
         while True:
             try:
                 watch.since = _deaths.waits_since = time.monotonic()
-                if _deaths.told:
-                    raise _deaths.told.pop()
+                for pid in _deaths.told.keys() & _workers().keys():
+                    raise _deaths.told.pop(pid)
                 if read is None:  # waits for workers of the epoch before
-                    read = batches()
+                    read = _begun(batches, loader)
                     _hear_deaths()
                 batch = next(read)
                 watch.since = _deaths.waits_since = None
@@ -82,11 +82,20 @@ def patient(batches: Callable[[], Iterator[T]], loader: Any, paths_of: Callable[
             handed += 1
 
 
+def _begun(batches: Callable[[], Iterator[T]], loader: Any) -> Iterator[T]:
+    """Workers start here. torch and multiprocessing send SIGTERM to those that do not end, which none would hear."""
+    with deaf():
+        read = batches()
+    for worker in loader._iterator._workers:
+        worker._popen.terminate = worker._popen.kill
+    return read
+
+
 @dataclass
 class _Deaths:
-    """What torch's handler of SIGCHLD said while nobody waited for a batch."""
+    """What torch's handler of SIGCHLD said of which worker while nobody waited for a batch."""
 
-    told: list[RuntimeError] = field(default_factory=list)
+    told: dict[int, RuntimeError] = field(default_factory=dict)
     waits_since: float | None = None
 
 
@@ -95,7 +104,7 @@ _deaths = _Deaths()
 
 def _hear_deaths() -> None:
     """Lets torch's handler raise where a batch is waited for, and nowhere else: in the middle of writing a checkpoint
-    its RuntimeError would look like a disk that is full."""
+    its RuntimeError would look like a disk that is full. A worker of somebody else's loader is theirs to hear of."""
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         return
     theirs = signal.getsignal(signal.SIGCHLD)
@@ -106,9 +115,10 @@ def _hear_deaths() -> None:
         try:
             theirs(number, frame)
         except RuntimeError as error:
-            if _deaths.waits_since is not None:
+            pid = re.search(r"\(pid (\d+)\)", str(error))
+            if _deaths.waits_since is not None or pid is None or int(pid[1]) not in _workers():
                 raise
-            _deaths.told.append(error)
+            _deaths.told[int(pid[1])] = error
 
     signal.signal(signal.SIGCHLD, hear_death)
 
@@ -201,7 +211,13 @@ def _exit_code(text: str) -> int | None:
     ended = re.search(r"with exit code (-?\d+)", text)
     if ended is not None:
         return int(ended[1])
-    workers = [worker for loader in _loaders if loader._iterator is not None for worker in loader._iterator._workers]
+    workers = _workers().values()
     for worker in workers:
         worker.join(0.1)  # the kernel closes its files first
     return next((worker.exitcode for worker in workers if worker.exitcode), None)
+
+
+def _workers() -> dict[int, Any]:
+    """The processes of every loader here, by their ids."""
+    iterators = [loader._iterator for loader in _loaders if loader._iterator is not None]
+    return {worker.pid: worker for iterator in iterators for worker in iterator._workers}

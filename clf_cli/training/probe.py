@@ -15,8 +15,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from clf_cli.child_signals import leave_to_parent
 from clf_cli.models.malloc import give_back_freed_memory
-from clf_cli.signals import leave_to_parent
 
 if TYPE_CHECKING:
     from clf_cli.training.start import Start

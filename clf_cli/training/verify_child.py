@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from clf_cli.signals import leave_to_parent
+from clf_cli.child_signals import leave_to_parent
 
 
 def kill_at(file: Path) -> None:

@@ -8,6 +8,7 @@ any moment. Exit 1 when a run did not end exactly as the run that was left alone
 
 import argparse
 import json
+import os
 import random
 import shlex
 import shutil
@@ -20,12 +21,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from clf_cli.values.run_dir import RunDir
 from tests.end_states import differences, end_state
 from tests.running import draw_discs, start_clf, train_arguments
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+WHOM = ("process", "group")  # timeout(1), systemd, Slurm and terminals send to all its processes
 CODES = {signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143, signal.SIGINT: 130}
 UNHEARD_S = 0.5  # Python starts: as after its last line, a signal has the effect that the system gives it
 TOLD_S = 30.0  # a signal that can be heard ends the process within this time
@@ -47,13 +50,30 @@ CHOICES: tuple[tuple[tuple[str, ...], ...], ...] = (
 
 @dataclass
 class Killed:
-    """One kill: when (seconds after the start of a process), with what, how the process ended and how long it took."""
+    """One kill: when (seconds after the start of a process), with what, sent to `process` or to its whole `group`, how
+    the process ended and how long it took."""
 
     after_s: float
     signal: str
+    whom: str
     code: int
     took_s: float
     kept: str  # the newest checkpoint then, or "nothing"
+
+
+class _How(NamedTuple):
+    number: signal.Signals
+    whom: str
+    after_s: float
+
+    def send(self, process: "subprocess.Popen[str]") -> None:
+        if self.whom == "group":
+            os.killpg(process.pid, self.number)
+        else:
+            process.send_signal(self.number)
+
+    def __str__(self) -> str:
+        return f"{self.number.name} to its {self.whom} after {self.after_s:.2f} s"
 
 
 @dataclass
@@ -91,9 +111,8 @@ def killed_run(run: int, seed: int, kills: int, folder: Path) -> Outcome:
         return replaced_trouble(outcome, f"the run that was left alone ended with {code}: {said[-300:]}")
     first = train_arguments(data, tried.root.parent, "run", *flags)
     while len(outcome.kills) < kills and outcome.exact:
-        number = chance.choice(SIGNALS)
-        after = chance.uniform(0, outcome.whole_s)
-        _kill_one(outcome, next_command(tried, first), (number, after), tried, folder)
+        how = _How(chance.choice(SIGNALS), chance.choice(WHOM), chance.uniform(0, outcome.whole_s))
+        _kill_one(outcome, next_command(tried, first), how, tried, folder)
         if finished(tried) and len(outcome.kills) < kills:
             outcome.trouble += resumed_trouble(whole, tried, folder)
             shutil.rmtree(tried.root)
@@ -110,35 +129,33 @@ def resumed_trouble(whole: RunDir, tried: RunDir, folder: Path) -> list[str]:
     return [f"the last resumption ended with {code}: {said[-300:]}"] if code else compare(whole, tried)
 
 
-def _kill_one(
-    outcome: Outcome, command: Sequence[str], how: tuple[signal.Signals, float], run: RunDir, cwd: Path
-) -> None:
-    number, after = how
+def _kill_one(outcome: Outcome, command: Sequence[str], how: _How, run: RunDir, cwd: Path) -> None:
     process = start_clf(command, cwd)
     try:
-        process.communicate(timeout=after)
+        process.communicate(timeout=how.after_s)
         code = process.returncode
         if code != 0:
             outcome.trouble.append(f"{shlex.join(command)} ended with {code} before it was killed")
         return  # over before its moment came: not counted
     except subprocess.TimeoutExpired:
-        process.send_signal(number)
+        how.send(process)
     began = time.perf_counter()
     try:
         _, said = process.communicate(timeout=4 * TOLD_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        outcome.trouble.append(f"{number.name} after {after:.2f} s was not heard for {4 * TOLD_S} s")
+        outcome.trouble.append(f"{how} was not heard for {4 * TOLD_S} s")
         return
     took, code = time.perf_counter() - began, process.returncode
-    outcome.kills.append(Killed(round(after, 2), number.name, code, round(took, 2), newest_checkpoint(run)))
-    unheard = (-number,) if after < UNHEARD_S or finished(run) else ()
-    if code not in (CODES[number], 0, *unheard):
-        outcome.trouble.append(f"{number.name} after {after:.2f} s ended with {code}: {said[-300:]}")
+    killed = Killed(round(how.after_s, 2), how.number.name, how.whom, code, round(took, 2), newest_checkpoint(run))
+    outcome.kills.append(killed)
+    unheard = (-how.number,) if how.after_s < UNHEARD_S or finished(run) else ()
+    if code not in (CODES[how.number], 0, *unheard):
+        outcome.trouble.append(f"{how} ended with {code}: {said[-300:]}")
     if "Traceback" in said:
-        outcome.trouble.append(f"{number.name} after {after:.2f} s left a traceback: {said[-300:]}")
+        outcome.trouble.append(f"{how} left a traceback: {said[-300:]}")
     if took > TOLD_S:
-        outcome.trouble.append(f"{number.name} after {after:.2f} s took {took:.0f} s")
+        outcome.trouble.append(f"{how} took {took:.0f} s")
 
 
 def next_command(run: RunDir, first: Sequence[str]) -> Sequence[str]:
@@ -194,9 +211,10 @@ def summary(lines: Sequence[str]) -> tuple[str, bool]:
     exact = sum(len(outcome["kills"]) for outcome in outcomes if outcome["exact"])
     heard = [kill["took_s"] for kill in kills if kill["signal"] != "SIGKILL"]
     counts = ", ".join(f"{count} {name}" for name, count in sorted(Counter(kill["signal"] for kill in kills).items()))
+    groups = sum(kill["whom"] == "group" for kill in kills)
     return (
-        f"{exact} of {len(kills)} kill points ({counts}) in {len(outcomes)} runs ended in an exact resumption; "
-        f"the slowest answer to a signal took {max(heard, default=0.0):.1f} s."
+        f"{exact} of {len(kills)} kill points ({counts}; {groups} of them to the whole process group) "
+        f"in {len(outcomes)} runs ended in an exact resumption; the slowest answer to a signal took {max(heard, default=0.0):.1f} s."
     ), all(outcome["exact"] for outcome in outcomes)
 
 

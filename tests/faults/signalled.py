@@ -14,11 +14,13 @@ wanted, words, times, numbers = sys.argv[1], sys.argv[2], int(sys.argv[3]), [int
 whom = sys.argv[5]
 del sys.argv[1:6]
 main_process = os.getpid()
-def receivers():
-    if whom == "itself":
-        return [main_process]
+def send(number):
+    if whom == "its group":
+        return os.killpg(os.getpgid(0), number)
     import multiprocessing
-    return [child.pid for child in multiprocessing.active_children()]
+    receivers = [main_process] if whom == "itself" else [child.pid for child in multiprocessing.active_children()]
+    for process in receivers:
+        os.kill(process, number)
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 left = [times]
@@ -30,8 +32,7 @@ def hear(event, arguments):
         for count, number in enumerate(numbers):
             time.sleep(0.8 * (count > 0))
             print("SIGNALLED", time.time(), file=sys.stderr, flush=True)
-            for process in receivers():
-                os.kill(process, number)
+            send(number)
         time.sleep(10 * (len(numbers) > 1))  # a second signal ends it here, before what it was about to do
 sys.addaudithook(hear)
 from clf_cli.__main__ import main
@@ -61,8 +62,8 @@ class Signalled:
 def signalled(
     arguments: Sequence[object], place: Place, *numbers: signal.Signals, cwd: Path, whom: str = "itself"
 ) -> Signalled:
-    """Runs `clf` with the arguments; `whom` is itself or its workers. A process that never comes to the place fails the
-    test."""
+    """Runs `clf` with the arguments; `whom` is itself, its workers or its group. A process that never comes to the
+    place fails the test."""
     marks = (place.event, place.words, place.times, ",".join(str(int(number)) for number in numbers), whom)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, marks), *map(str, arguments)],
@@ -72,6 +73,7 @@ def signalled(
         text=True,
         timeout=240,
         check=False,
+        start_new_session=True,  # a group of its own
     )
     told = [line for line in done.stderr.splitlines() if line.startswith("SIGNALLED")]
     assert told, f"{place} never came: exit {done.returncode}\n{done.stderr}"

@@ -86,6 +86,29 @@ def test_in_the_scan_of_a_command_on_data(discs: Path, tmp_path: Path, number: s
     in_order(signalled(["inspect-dataset", discs], place, number, cwd=tmp_path), number)
 
 
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        (Place("open", ".step-"), TERM),  # in an epoch
+        (Place("open", ".metrics.csv", 2), TERM),
+        (Place("open", ".last.ckpt", 2), INT),
+        (Place("open", ".last.ckpt", 2), HUP),
+    ],
+)
+def test_sent_to_all_its_processes_it_stops_as_if_it_were_sent_to_one(
+    clf: Clf, alone: RunDir, discs: Path, tmp_path: Path, place: Place, number: signal.Signals
+) -> None:
+    """As timeout, a terminal, systemd and Slurm send it: workers go on, and the checkpoint of the step is there."""
+    often = ("--checkpoint-every-steps", "2", "--workers", "2")
+    arguments = train_arguments(discs, tmp_path, "run", "--augment", "ocr", *often, *BARE)
+    in_order(signalled(arguments, place, number, cwd=tmp_path, whom="its group"), number)
+    run = RunDir(tmp_path / "run")
+    assert status(run) == "interrupted"
+    resumed = clf("train", "--resume", run.root)
+    assert resumed.code == 0, resumed.stderr
+    assert not list(differences(end_state(alone), end_state(run)))
+
+
 def test_in_validation_it_stops_at_a_batch_and_validates_first_when_it_goes_on(
     clf: Clf, alone: RunDir, discs: Path, tmp_path: Path
 ) -> None:

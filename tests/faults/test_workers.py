@@ -1,6 +1,7 @@
 """Processes that read images die, hang or have no shared memory: a clear end, no hang, and none outlives its parent."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader
 
 from clf_cli.data.dataset import load_dataset
 from clf_cli.data.knobs import resolve_augment
@@ -67,6 +69,62 @@ def test_a_dead_worker_is_named_with_its_signal_and_the_flag(discs: Path, number
     assert number.name in told.value.message
     assert "--workers 0" in str(told.value.hint)
     assert told.value.exit_code == 6
+
+
+class _DeadlyImages:
+    """Of a loader that is not ours."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> int:
+        os._exit(1)
+
+
+def test_a_dead_worker_of_another_loader_is_not_ours(discs: Path) -> None:
+    """Ours is between two batches, where a death is kept until the next one is asked for."""
+    loader = loader_of(discs, 300)
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(RuntimeError, match="exited unexpectedly"):
+        next(iter(DataLoader(_DeadlyImages(), num_workers=1)))  # type: ignore[arg-type]  # a sequence, no Dataset
+    assert sum(1 for _ in batches) == len(loader) - 1
+    assert sum(1 for _ in loader_of(discs, 300)) == len(loader)
+
+
+def test_a_dead_worker_of_a_loader_that_is_gone_is_no_error(discs: Path) -> None:
+    loader = loader_of(discs, 300)
+    batches = iter(loader)
+    next(batches)
+    os.kill(workers_of(loader)[0], signal.SIGKILL)
+    time.sleep(0.5)
+    del batches, loader
+    gc.collect()
+    again = loader_of(discs, 300)
+    assert sum(1 for _ in again) == len(again)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_does_not_hear_what_asks_a_run_to_stop(discs: Path, number: signal.Signals) -> None:
+    loader = loader_of(discs, 300)
+    batches = iter(loader)
+    next(batches)
+    for worker in workers_of(loader):
+        os.kill(worker, number)
+    assert sum(1 for _ in batches) == len(loader) - 1
+
+
+def test_a_worker_that_does_not_end_is_ended_with_its_loader(discs: Path) -> None:
+    """torch sends it SIGTERM after five seconds, and then waits for it."""
+    loader = loader_of(discs, 300)
+    batches = iter(loader)
+    next(batches)
+    workers = workers_of(loader)
+    os.kill(workers[0], signal.SIGSTOP)
+    del batches, loader
+    gc.collect()
+    time.sleep(0.5)
+    assert not any(lives(worker) for worker in workers)
 
 
 def test_stopped_workers_are_named_with_the_files_that_they_hold_back(discs: Path) -> None:
