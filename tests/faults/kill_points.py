@@ -214,7 +214,8 @@ def summary(lines: Sequence[str]) -> tuple[str, bool]:
     groups = sum(kill["whom"] == "group" for kill in kills)
     return (
         f"{exact} of {len(kills)} kill points ({counts}; {groups} of them to the whole process group) "
-        f"in {len(outcomes)} runs ended in an exact resumption; the slowest answer to a signal took {max(heard, default=0.0):.1f} s."
+        f"in {len(outcomes)} runs ended in an exact resumption; "
+        f"the slowest answer to a signal took {max(heard, default=0.0):.1f} s."
     ), all(outcome["exact"] for outcome in outcomes)
 
 
