@@ -56,6 +56,7 @@ ABOUT_TORCH = {
     "engine/onnx_convert.py",
     "engine/onnx_export.py",
     "engine/onnx_rung.py",
+    "engine/onnx_trace.py",
 }
 
 

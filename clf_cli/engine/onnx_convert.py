@@ -13,11 +13,12 @@ from clf_cli.engine.onnx_child import is_disk_error, reason_of
 from clf_cli.engine.onnx_graph import BATCH_AXIS, GraphFacts, graph_facts, graph_problems
 from clf_cli.engine.onnx_metadata import Made, metadata
 from clf_cli.engine.onnx_quiet import quiet
+from clf_cli.engine.onnx_trace import trace, traced
 from clf_cli.errors import ExportError
 from clf_cli.values.contract import Contract
 
 SMALL = 1024  # bytes of a tensor that stays in the file even then
-LARGE = 1536 * 2**20  # bytes of weights above which torch's exporter puts them into a second file
+LARGE = 1536 * 2**20  # bytes of weights above which they go into a second file, by torch's exporter too
 
 
 def write_onnx(network: nn.Module, contract: Contract, made: Made, path: Path) -> GraphFacts:
@@ -32,6 +33,8 @@ def write_onnx(network: nn.Module, contract: Contract, made: Made, path: Path) -
             _write(network.eval(), contract, made, path)
         facts = graph_facts(path)
         problems = graph_problems(path, facts, contract.preprocess, len(contract.labels))
+    except ExportError:
+        raise
     except Exception as error:  # the exporters raise whatever their passes raise
         if is_disk_error(error):
             raise
@@ -44,14 +47,24 @@ def write_onnx(network: nn.Module, contract: Contract, made: Made, path: Path) -
 
 
 def _write(network: nn.Module, contract: Contract, made: Made, path: Path) -> None:
-    size = contract.preprocess
-    example = torch.zeros(2, 3, size.height, size.width)
     if made.exporter == "torchscript":
-        _trace(network, example, contract, made, path)
-        return
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            model = traced(network, contract, made.opset, Path(folder) / path.name)
+            _make_ours(model, metadata(contract, made))
+            _save(model, path)
+    elif made.exporter == "torchscript unoptimised":
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            trace(network, contract, made.opset, Path(folder) / path.name)
+            strip_foreign_metadata(Path(folder) / path.name, path, metadata(contract, made))
+    else:
+        _export(network, contract, made, path)
+
+
+def _export(network: nn.Module, contract: Contract, made: Made, path: Path) -> None:
+    size = contract.preprocess
     program: Any = torch.onnx.export(
         network,
-        (example,),
+        (torch.zeros(2, 3, size.height, size.width),),
         dynamo=True,
         optimize=made.exporter == "torch.export",
         opset_version=made.opset,
@@ -65,21 +78,13 @@ def _write(network: nn.Module, contract: Contract, made: Made, path: Path) -> No
     program.save(path, external_data=False)
 
 
-def _trace(network: nn.Module, example: torch.Tensor, contract: Contract, made: Made, path: Path) -> None:
-    """The older exporter. Beyond protobuf's 2 GB it writes each tensor into a file of its own."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        traced = Path(folder) / path.name
-        torch.onnx.export(
-            network,
-            (example,),
-            traced,
-            dynamo=False,
-            opset_version=made.opset,
-            input_names=[contract.input_name],
-            output_names=[contract.answers],
-            dynamic_axes={name: {0: BATCH_AXIS} for name in (contract.input_name, contract.answers)},
-        )
-        strip_foreign_metadata(traced, path, metadata(contract, made))
+def _save(model: Any, path: Path) -> None:
+    from onnxscript import ir  # loaded: it made the model
+
+    beside = path.with_name(f"{path.name}.data")
+    beside.unlink(missing_ok=True)
+    large = sum(value.const_value.nbytes for value in model.graph.initializers.values()) > LARGE
+    ir.save(model, path, external_data=beside.name if large else None, size_threshold_bytes=SMALL)
 
 
 def _make_ours(model: Any, metadata: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from clf_cli.engine.onnx_convert import strip_foreign_metadata
 from clf_cli.engine.onnx_fallen import Fallen
 from clf_cli.engine.onnx_judge import Judge
 from clf_cli.engine.onnx_metadata import Exporter, Made, metadata
-from clf_cli.engine.onnx_opset import OLDEST, require_opset
+from clf_cli.engine.onnx_opset import NEWEST_TRACED, OLDEST, require_opset
 from clf_cli.engine.onnx_rung import CHILD as EXPORTER
 from clf_cli.engine.onnx_rung import Request, write_here, write_in_child
 from clf_cli.engine.onnx_simplify import CHILD as SIMPLIFIER
@@ -19,8 +19,8 @@ from clf_cli.models.checkpoint import Checkpoint
 from clf_cli.settings.onnx_sections import ExportSection
 from clf_cli.values.contract import Contract
 
-IN_PROCESS: Exporter = "torch.export"  # what it needs is imported; the others get a child each
-RUNGS: tuple[Exporter, ...] = (IN_PROCESS, "torch.export unoptimised", "torchscript")
+IN_PROCESS: Exporter = "torchscript"  # what it needs is imported; the others get a child each
+RUNGS: tuple[Exporter, ...] = (IN_PROCESS, "torch.export", "torch.export unoptimised", "torchscript unoptimised")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Climbed:
 
 def rungs(opset: int) -> tuple[Exporter, ...]:
     """The exporters that are tried, in order. torch.export's writes nothing below 18, whatever it is asked."""
-    return ("torchscript",) if opset <= OLDEST else RUNGS
+    return tuple(one for one in RUNGS if (opset <= NEWEST_TRACED if one.startswith("torchscript") else opset > OLDEST))
 
 
 def climb(checkpoint: Checkpoint, contract: Contract, judge: Judge, section: ExportSection, model: Path) -> Climbed:

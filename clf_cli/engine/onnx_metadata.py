@@ -15,7 +15,7 @@ from clf_cli.values.contract import CONTRACT_KEY, Contract
 from clf_cli.values.typed import typed
 
 EXPORT_KEY = "clf.export"
-Exporter = Literal["torch.export", "torch.export unoptimised", "torchscript"]
+Exporter = Literal["torchscript", "torch.export", "torch.export unoptimised", "torchscript unoptimised"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # 30 MB, which a run that asks for a usual opset does without
     import onnx
 
 OLDEST = 17  # by the tracer alone
+NEWEST_TRACED = 23  # of torch 2.15
 WRITTEN = 18  # what torch's exporter is written in: higher ones are converted from it
 _FATAL = 4  # ONNX Runtime's log severity
 

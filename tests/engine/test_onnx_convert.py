@@ -28,6 +28,7 @@ from tests.onnx_models import CONTRACT, write_onnx_file
 
 MADE = Made("torch.export", 18)
 TRACED = Made("torchscript", 18)
+LAST = Made(RUNGS[-1], 18)
 IMAGES = np.random.default_rng(0).standard_normal((5, 3, 8, 12), dtype=np.float32)
 
 
@@ -77,14 +78,16 @@ def test_nothing_of_this_machine_and_the_same_bytes_again(exporter, tmp_path):
         assert trace not in content, trace
 
 
-@pytest.mark.parametrize("exporter", RUNGS[:2])
-def test_a_network_that_only_the_tracer_converts(exporter, tmp_path, capfd):
+@pytest.mark.parametrize("exporter", RUNGS[:-1])
+def test_a_network_that_decides_on_its_values(exporter, tmp_path, capfd):
     network = Pooled(branching=True)
-    with pytest.raises(ExportError, match=r"^it failed: .*data-dependent") as caught:
+    with pytest.raises(
+        ExportError, match=r"^(it failed: .*data-dependent|the network decides on its values)"
+    ) as caught:
         write_onnx(network, CONTRACT, Made(exporter, 18), tmp_path / "model.onnx")
     assert "\n" not in caught.value.message
     assert list(tmp_path.iterdir()) == []
-    assert write_onnx(network, CONTRACT, TRACED, tmp_path / "model.onnx").opset == 18
+    assert write_onnx(network, CONTRACT, LAST, tmp_path / "model.onnx").opset == 18
     assert capfd.readouterr() == ("", ""), "the tracer warns that it overlooks the branch: the check finds out"
 
 
@@ -97,7 +100,7 @@ def test_an_opset_that_the_exporter_does_not_reach(tmp_path, capfd):
     assert capfd.readouterr() == ("", ""), "the tracer prints its graph, from native code"
 
 
-@pytest.mark.parametrize("made", [MADE, TRACED])
+@pytest.mark.parametrize("made", [MADE, TRACED, LAST])
 def test_a_graph_that_breaks_the_contract(made, tmp_path):
     with pytest.raises(ExportError, match=r"^its file is no good: the output is batch_size x 4, the contract says"):
         write_onnx(Pooled(classes=4), CONTRACT, made, tmp_path / "model.onnx")
@@ -112,7 +115,7 @@ def test_a_batch_axis_that_the_network_fixes(tmp_path):
         write_onnx(Fixed(), CONTRACT, MADE, tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("made", [MADE, TRACED])
+@pytest.mark.parametrize("made", [MADE, TRACED, LAST])
 def test_the_process_is_as_before(made, tmp_path):
     """Warnings, loggers, streams, random state and gradients; pytest makes warnings errors, so a leak fails too."""
     network = Pooled()
@@ -136,7 +139,7 @@ def test_the_process_is_as_before(made, tmp_path):
 def test_a_traced_network_beyond_the_limit_of_one_file(tmp_path, monkeypatch):
     """The limit lowered: weights move to a second file, and an old one of that name is gone."""
     monkeypatch.setattr(onnx_convert, "LARGE", 10)
-    monkeypatch.setattr(onnx_convert, "SMALL", 0)
+    monkeypatch.setattr(onnx_convert, "SMALL", 20)
     network = Pooled()
     for _ in range(2):
         assert write_onnx(network, CONTRACT, TRACED, tmp_path / "model.onnx").external_data

@@ -89,7 +89,7 @@ class TestWhatIsWritten:
 
     def test_metadata(self, exported):
         run, _ = exported
-        assert made_of(onnx.load(run.onnx)) == Made("torch.export", 18)
+        assert made_of(onnx.load(run.onnx)) == Made("torchscript", 18)
         props = {entry.key: entry.value for entry in onnx.load(run.onnx).metadata_props}
         assert sorted(props) == [CONTRACT_KEY, EXPORT_KEY, "imgsz", "names", "task"]
         assert Contract.from_json(json.loads(props[CONTRACT_KEY])) == read_contract(run.onnx)
@@ -162,8 +162,8 @@ class TestAgain:
 
 
 def test_weights_beyond_the_limit_of_one_file(exported, tmp_path, monkeypatch):
-    """The exporter's own limit, lowered: weights move to a second file, which is published and announced."""
-    monkeypatch.setattr("torch.onnx._internal.exporter._onnx_program._LARGE_MODEL_THRESHOLD", 1000)
+    """The limit lowered: weights move to a second file, which is published and announced."""
+    monkeypatch.setattr("clf_cli.engine.onnx_convert.LARGE", 1000)
     checkpoint = read_checkpoint(exported[0].best)
     plan = plan_of(golden_images()[:1], simplify=True)
     result = export(checkpoint, files_beside(tmp_path / "big.onnx"), plan)

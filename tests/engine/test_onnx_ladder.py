@@ -21,7 +21,7 @@ from clf_cli.engine import onnx_ladder
 from clf_cli.engine.onnx_child import python_module
 from clf_cli.engine.onnx_export import contract_of
 from clf_cli.engine.onnx_judge import Judge
-from clf_cli.engine.onnx_ladder import climb, rungs
+from clf_cli.engine.onnx_ladder import RUNGS, climb, rungs
 from clf_cli.engine.onnx_metadata import EXPORT_KEY, Made, made_of
 from clf_cli.engine.onnx_opset import newest_opset
 from clf_cli.engine.onnx_plan import ExportImages
@@ -71,7 +71,7 @@ def bench(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drafts(bench, tmp_path_factory):
-    """Files of the tracer for children that misbehave: of another opset, of the live weights, of a fixed batch."""
+    """Files for children that misbehave: of another opset, of the live weights, of a fixed batch."""
     folder = tmp_path_factory.mktemp("drafts")
     bench.write("torchscript", 18, folder / "opset.onnx")
     bench.write("torchscript", 17, folder / "live.onnx", weights="live")
@@ -80,6 +80,12 @@ def drafts(bench, tmp_path_factory):
         value.type.tensor_type.shape.dim[0].dim_value = 2
     onnx.save(model, folder / "fixed.onnx")
     return folder
+
+
+@pytest.fixture
+def a_child_alone(monkeypatch):
+    """One rung, in a process of its own."""
+    monkeypatch.setattr(onnx_ladder, "RUNGS", RUNGS[-1:])
 
 
 def child(code):
@@ -102,13 +108,16 @@ def child(code):
         ("shutil.copyfile('DRAFTS/fixed.onnx', OUT)", "cannot answer for a batch of"),
     ],
 )
+@pytest.mark.usefixtures("a_child_alone")
 def test_a_rung_that_falls(code, reason, bench, drafts, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(onnx_ladder, "EXPORTER", child(code.replace("DRAFTS", str(drafts))))
     seconds = 1.5 if "sleep" in code else 60
     with pytest.raises(ExportError) as caught:
         bench.climb(tmp_path / "model.onnx", opset=17, step_seconds=seconds, step_memory=2048)
     assert caught.value.exit_code == 5
-    assert f"torchscript was passed over: {reason}" in caught.value.message or reason in caught.value.message
+    assert (
+        f"torchscript unoptimised was passed over: {reason}" in caught.value.message or reason in caught.value.message
+    )
     assert caught.value.message.startswith("No exporter makes an ONNX file of test_efficientnet at opset 17 that")
     assert "\n" not in caught.value.message
     assert caught.value.message.endswith(".")
@@ -116,6 +125,7 @@ def test_a_rung_that_falls(code, reason, bench, drafts, tmp_path, monkeypatch, c
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.usefixtures("a_child_alone")
 def test_a_full_disk_is_no_fault_of_a_rung(bench, tmp_path, monkeypatch):
     code = "child_main(lambda: open('/dev/full', 'w').write('x' * 10**6))"
     monkeypatch.setattr(onnx_ladder, "EXPORTER", child(f"from clf_cli.engine.onnx_child import child_main\n{code}"))
@@ -124,9 +134,11 @@ def test_a_full_disk_is_no_fault_of_a_rung(bench, tmp_path, monkeypatch):
 
 
 def test_opset_17(bench, tmp_path, monkeypatch):
-    """The newer exporter never writes it (test_onnx_convert). A real child of the older one does, and onnxsim
-    simplifies it to the same bytes as what this process writes, whatever their hash seeds."""
-    assert rungs(17) == ("torchscript",)
+    """torch.export never writes it (test_onnx_convert). The tracer does, and onnxsim simplifies it to the same bytes,
+    whatever their hash seeds."""
+    assert rungs(17) == ("torchscript", "torchscript unoptimised")
+    assert rungs(18) == RUNGS
+    assert rungs(24) == ("torch.export", "torch.export unoptimised")
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     found = bench.climb(tmp_path / "model.onnx", opset=17, simplify=True)
     model = onnx.load(tmp_path / "model.onnx")
@@ -136,13 +148,19 @@ def test_opset_17(bench, tmp_path, monkeypatch):
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert found.check.passed
     assert found.fallen == ()
-    assert found.lines[0] == "The file comes from torchscript."
-    assert found.lines[1].startswith("onnxsim: ")
+    assert found.lines[0].startswith("onnxsim: ")
     monkeypatch.setenv("PYTHONHASHSEED", "8")
-    here = bench.write("torchscript", 17, tmp_path / "here.onnx")
-    monkeypatch.setattr(onnx_ladder, "EXPORTER", child(f"shutil.copyfile('{here}', OUT)"))
     bench.climb(tmp_path / "again.onnx", opset=17, simplify=True)
     assert digest(tmp_path / "again.onnx") == digest(tmp_path / "model.onnx")
+
+
+def test_a_rung_of_a_child_writes_the_bytes_that_this_process_writes(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_ladder, "RUNGS", RUNGS[-1:])
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    found = bench.climb(tmp_path / "model.onnx")
+    assert found.lines == ("The file comes from torchscript unoptimised.",)
+    here = bench.write(RUNGS[-1], 18, tmp_path / "here.onnx")
+    assert digest(here) == digest(tmp_path / "model.onnx")
 
 
 @pytest.fixture
@@ -155,8 +173,9 @@ def forgotten_by_timm():
                 table.remove(name) if isinstance(table, set) else table.pop(name)
 
 
-def test_the_first_rung_falls_and_the_tracer_wins(tmp_path, monkeypatch, capfd, forgotten_by_timm):
-    """torch.export refuses a network that looks at its values, optimised or not; the tracer's file answers alike."""
+def test_all_rungs_but_the_last_fall(tmp_path, monkeypatch, capfd, forgotten_by_timm):
+    """Of a network that looks at its values: the first knows that it would overlook it, torch.export refuses it; the
+    last writes what it does with images, and its answers agree."""
     module = "tests.branching_network"
     from tests.branching_network import ARCH
 
@@ -164,11 +183,12 @@ def test_the_first_rung_falls_and_the_tracer_wins(tmp_path, monkeypatch, capfd, 
     monkeypatch.setattr(onnx_ladder, "EXPORTER", python_module(module))
     monkeypatch.syspath_prepend(str(REPOSITORY))
     climbed = bench.climb(tmp_path / "model.onnx")
-    assert [one.rung for one in climbed.fallen] == ["torch.export", "torch.export unoptimised"]
-    assert all("data-dependent" in one.reason for one in climbed.fallen)
+    assert [one.rung for one in climbed.fallen] == ["torchscript", "torch.export", "torch.export unoptimised"]
+    assert climbed.fallen[0].reason == "the network decides on its values, which a trace overlooks"
+    assert all("data-dependent" in one.reason for one in climbed.fallen[1:])
     assert all("\n" not in one.reason for one in climbed.fallen)
-    assert (climbed.made, climbed.check.graph.opset) == (Made("torchscript", 18), 18)
-    assert climbed.lines[-1] == "The file comes from torchscript."
+    assert (climbed.made, climbed.check.graph.opset) == (Made("torchscript unoptimised", 18), 18)
+    assert climbed.lines[-1] == "The file comes from torchscript unoptimised."
     assert climbed.check.graph.input_shape == ("batch_size", 3, 32, 32)
     images = np.random.default_rng(0).standard_normal((5, 3, 32, 32), dtype=np.float32)
     ours, theirs = onnx_logits(tmp_path / "model.onnx")[0](images), bench.judge.reference.logits(images)
@@ -179,7 +199,6 @@ def test_the_first_rung_falls_and_the_tracer_wins(tmp_path, monkeypatch, capfd, 
 def test_a_simplifier_that_fails(bench, drafts, tmp_path, monkeypatch):
     """Its misbehaviour is in test_onnx_simplify; here, what becomes of the file."""
     plain = bench.write("torchscript", 17, tmp_path / "plain.onnx")
-    monkeypatch.setattr(onnx_ladder, "EXPORTER", child(f"shutil.copyfile('{plain}', OUT)"))
     for code, reason in (
         ("import os; os.abort()", "it crashed (signal 6, SIGABRT)"),
         (f"shutil.copyfile('{drafts}/live.onnx', sys.argv[2])", "the logits differ"),
@@ -198,7 +217,7 @@ def test_a_simplifier_that_fails(bench, drafts, tmp_path, monkeypatch):
 def test_the_same_bytes_from_another_process_and_nothing_in_memory_changes(bench, tmp_path):
     """With another hash seed, in another folder; then here, beside a network that trains. The first rung's file is
     compared so in test_onnx_export."""
-    asked = (("torch.export unoptimised", 18), ("torchscript", 20))
+    asked = (("torch.export", 18), ("torch.export unoptimised", 18), ("torchscript unoptimised", 20))
     requests = [bench.request(*how, tmp_path / f"{number}.onnx") for number, how in enumerate(asked)]
     (tmp_path / "asked.json").write_text(json.dumps([request.to_json() for request in requests]))
     code = (
