@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.jit._trace import TracerWarning
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from clf_cli.engine.onnx_graph import BATCH_AXIS
@@ -19,7 +20,7 @@ HALVINGS = 6  # of the sides, as networks do: sizes that the batch must not divi
 BATCHES = (11, 13, 17, 19, 23)  # images that are traced at once; smaller numbers are sizes of windows and patches
 BATCHES_OF_LARGE = (5, 7, *BATCHES)  # of which fewer fit into memory
 LARGE = 320 * 320  # pixels
-_ASK_SIZES = (torch.Tensor.size, vars(torch._C.TensorBase)["shape"].__get__)
+_ASK_SIZES = (torch.Tensor.size, torch.Tensor.numel, vars(torch._C.TensorBase)["shape"].__get__)
 
 
 def trace(network: nn.Module, contract: Contract, opset: int, path: Path, batch: int = 2) -> None:
@@ -50,14 +51,25 @@ def traced(network: nn.Module, contract: Contract, opset: int, path: Path) -> An
     """
     from onnxscript import ir, optimizer  # 0.4 s
 
-    batch = odd_batch(contract.preprocess.height, contract.preprocess.width)
+    batch = odd_batch(network, contract.preprocess.height, contract.preprocess.width)
     with _decisions() as decisions, _FixedSizes(batch):
         trace(network, contract, opset, path, batch)
     if decisions:
         raise ExportError("the network decides on its values, which a trace overlooks")
     model = ir.load(path)
     optimizer.optimize_ir(model, should_fold=_pads)
+    _name_shortly(model)
     return model
+
+
+def _name_shortly(model: Any) -> None:
+    """The tracer's names are paths of modules: of an int8 network of 140 kB they would be 40."""
+    ends = {value.name for value in model.graph.outputs}
+    for number, node in enumerate(model.graph.all_nodes()):
+        node.name = f"{node.op_type}_{number}"
+        for place, value in enumerate(node.outputs):
+            if value.name and value.name not in ends:
+                value.name = f"/{node.name}" + (f"_{place}" if place else "")  # no weight's name begins so
 
 
 def _pads(node: Any) -> bool | None:
@@ -80,11 +92,12 @@ def _images_alone(network: nn.Module) -> Iterator[None]:
         del network.forward
 
 
-def odd_batch(height: int, width: int) -> int:
-    """A small prime that tells sizes which come from the batch from those that come from the sides."""
-    sides = {-(-side // 2**halving) for side in (height, width) for halving in range(HALVINGS)}
+def odd_batch(network: nn.Module, height: int, width: int) -> int:
+    """A small prime that tells sizes which come from the batch from those of the image and of the weights."""
+    sizes = {-(-side // 2**halving) for side in (height, width) for halving in range(HALVINGS)}
+    sizes |= {size for weights in network.parameters() for size in weights.shape}
     primes = BATCHES_OF_LARGE if height * width > LARGE else BATCHES
-    return next((prime for prime in primes if all(side % prime for side in sides)), primes[-1])
+    return next((prime for prime in primes if all(size % prime for size in sizes)), primes[-1])
 
 
 class _FixedSizes(TorchFunctionMode):
@@ -110,9 +123,11 @@ class _FixedSizes(TorchFunctionMode):
 
 @contextmanager
 def _decisions() -> Iterator[list[str]]:
-    """What the tracer says that it overlooks in this block."""
+    """What the tracer says that it overlooks in this block, but for the checks that torch's own functions make of the
+    batch: F.group_norm and F.instance_norm want more than one value."""
     found: list[str] = []
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", TracerWarning)
         yield found
-    found += [str(one.message) for one in told if issubclass(one.category, TracerWarning)]
+    mine = (one for one in told if issubclass(one.category, TracerWarning))
+    found += [str(one.message) for one in mine if Path(one.filename) != Path(functional.__file__)]

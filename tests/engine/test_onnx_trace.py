@@ -106,8 +106,8 @@ def test_the_network_is_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("side", [8, 32, 96, 121, 160, 176, 208, 224, 299, 320, 384, 896])
-def test_the_batch_is_no_size_of_the_image(side):
-    batch = odd_batch(side, 2 * side)
+def test_the_batch_is_no_size_of_the_image_or_the_weights(side):
+    batch = odd_batch(nn.Linear(55, 91), side, 2 * side)
     sizes = {-(-one // 2**halving) for one in (side, 2 * side) for halving in range(HALVINGS)}
-    assert all(size % batch for size in sizes)
+    assert all(size % batch for size in (*sizes, 55, 91))
     assert batch >= (11 if side * side * 2 <= 320 * 320 else 5)
