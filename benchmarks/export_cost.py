@@ -1,15 +1,20 @@
-"""Seconds and bytes of `clf export` and of its ladder's first rung, against plain `torch.onnx.export`.
+"""Seconds and bytes of `clf export` and of its ladder's first rungs, against plain `torch.onnx.export`.
 
     uv run python benchmarks/export_cost.py [--out benchmarks/results/export_cost.jsonl]
     uv run python benchmarks/export_cost.py --page
 
-resnet18, tf_efficientnet_lite0 and vit_tiny at 224 px with random weights, in one process that has imported everything
-and exported once, on one thread. Three sides in turn, three rounds, medians:
+Networks at 224 px with random weights, on one thread. `cpu_s` and `wall_s` are of one process that has imported
+everything and exported once; four sides in turn, three rounds, medians:
 
 - plain: `torch.onnx.export(network, (example,), path, dynamo=True)`
-- rung: the network to a file with a free batch and its contract, checked by onnx; not yet held against torch
+- torch.export: the same to a file with a free batch and its contract, checked by onnx: the ladder's second rung
+- rung: the first rung, torch's tracer with onnxscript's optimiser, to a file like that
 - clf: all that `clf export CHECKPOINT --data DIR` does: reading the checkpoint, the rung, the comparison with torch at
   five batch sizes, scoring 64 images with the file and with torch, golden samples, the check of the final file
+
+`first_cpu_s` is the first export of a process that has torch, timm, onnx and ONNX Runtime, with what it imports, and
+`grown_mb` how much its peak of memory grows, each in a process of its own. `answer` is the time of ONNX Runtime with
+the first rung's file over that with torch.export's, for one image and for eight, each the least of many in turn.
 
 One JSON line per architecture is appended; those that are there are skipped. `--page` prints the table.
 """
@@ -17,7 +22,10 @@ One JSON line per architecture is appended; those that are there are skipped. `-
 import argparse
 import json
 import os
+import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -26,6 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import torch
 from export_sweep import CLASSES, write_checkpoint
 from PIL import Image
@@ -33,7 +43,7 @@ from PIL import Image
 from clf_cli.data.dataset import Dataset, load_dataset
 from clf_cli.engine.onnx_convert import write_onnx
 from clf_cli.engine.onnx_export import contract_of, export_checkpoint
-from clf_cli.engine.onnx_metadata import Made
+from clf_cli.engine.onnx_metadata import Exporter, Made
 from clf_cli.engine.onnx_plan import ExportImages, ExportPlan
 from clf_cli.engine.onnx_quiet import quiet
 from clf_cli.models.checkpoint import Checkpoint, read_checkpoint
@@ -43,10 +53,19 @@ from clf_cli.settings.sections import DataSection
 from clf_cli.values.onnx_files import files_beside
 
 RESULTS = Path(__file__).parent / "results" / "export_cost.jsonl"
-ARCHS = ("resnet18", "tf_efficientnet_lite0", "vit_tiny_patch16_224")
+ARCHS = (
+    "resnet18",
+    "tf_efficientnet_lite0",
+    "mobilenetv3_small_100",
+    "convnext_atto",
+    "vit_tiny_patch16_224",
+    "swin_tiny_patch4_window7_224",
+)
 WARM_UP = "test_resnet"
-SIDES = ("plain", "rung", "clf")
+SIDES = ("plain", "torch.export", "rung", "clf")
+RUNGS: dict[str, Exporter] = {"torch.export": "torch.export", "rung": "torchscript"}
 ROUNDS = 3
+ANSWERS = 15
 IMAGES = 64
 OPSET = 18
 COMPUTE = Compute("cpu", 1, 0, "fp32", 0, channels_last=True, deterministic=False)
@@ -76,10 +95,46 @@ def plain(checkpoint: Checkpoint, path: Path) -> Callable[[], object]:
     return export
 
 
-def rung(checkpoint: Checkpoint, path: Path) -> Callable[[], object]:
+def rung(side: str, checkpoint: Checkpoint, path: Path) -> Callable[[], object]:
     network, weights = load_network(checkpoint, fused_attention=False)
     contract = contract_of(checkpoint, weights)
-    return lambda: write_onnx(network, contract, Made("torch.export", OPSET), path)
+    return lambda: write_onnx(network, contract, Made(RUNGS[side], OPSET), path)
+
+
+def first(side: str, checkpoint: Path) -> None:
+    """The child: prints CPU seconds and megabytes of one export."""
+    import onnxruntime  # noqa: F401  # what an export has anyway
+
+    torch.set_num_threads(COMPUTE.threads)
+    with tempfile.TemporaryDirectory() as name:
+        export = rung(side, read_checkpoint(checkpoint), Path(name) / "model.onnx")
+        before, held = spent(), peak()
+        export()
+        print(json.dumps([round(spent()[0] - before[0], 2), round(peak() - held)]))
+
+
+def peak() -> float:
+    """Megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def answers(files: dict[str, Path], side: int) -> list[float]:
+    """Of the first rung's file over torch.export's, for one image and for eight."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    sessions = {name: ort.InferenceSession(str(files[name]), options) for name in RUNGS}
+    found = []
+    for count in (1, 8):
+        images = np.random.default_rng(0).standard_normal((count, 3, side, side), dtype=np.float32)
+        least = dict.fromkeys(RUNGS, float("inf"))
+        for _ in range(ANSWERS):
+            for name, session in sessions.items():
+                start = time.perf_counter()
+                session.run(None, {"input": images})
+                least[name] = min(least[name], time.perf_counter() - start)
+        found.append(round(least["rung"] / least["torch.export"], 3))
+    return found
 
 
 def clf(checkpoint: Checkpoint, path: Path, dataset: Dataset) -> Callable[[], object]:
@@ -108,7 +163,7 @@ def measure(arch: str, dataset: Dataset, rounds: int) -> dict[str, Any]:
             path.parent.mkdir()
         calls = {
             "plain": plain(checkpoint, paths["plain"]),
-            "rung": rung(checkpoint, paths["rung"]),
+            **{side: rung(side, checkpoint, paths[side]) for side in RUNGS},
             "clf": clf(checkpoint, paths["clf"], dataset),
         }
         seconds: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
@@ -121,7 +176,10 @@ def measure(arch: str, dataset: Dataset, rounds: int) -> dict[str, Any]:
         cpu = {side: statistics.median(one for one, _ in found) for side, found in seconds.items()}
         wall = {side: statistics.median(one for _, one in found) for side, found in seconds.items()}
         sizes = {side: sum(file.stat().st_size for file in path.parent.glob("*.onnx*")) for side, path in paths.items()}
-        files = {side: len(list(path.parent.glob("*.onnx*"))) for side, path in paths.items()}
+        ratio = answers(paths, checkpoint.preprocess.height)
+        program = [sys.executable, __file__, "--checkpoint", str(checkpoint.path), "--first"]
+        firsts = {side: json.loads(subprocess.check_output([*program, side], text=True)) for side in RUNGS}
+        nodes = {side: len(onnx.load(paths[side], load_external_data=False).graph.node) for side in RUNGS}
     return {
         "arch": arch,
         "images": IMAGES,
@@ -129,19 +187,23 @@ def measure(arch: str, dataset: Dataset, rounds: int) -> dict[str, Any]:
         "wall_s": {side: round(value, 2) for side, value in wall.items()},
         "ratio": {side: round(cpu[side] / cpu["plain"], 2) for side in SIDES},
         "bytes": sizes,
-        "files": files,
+        "nodes": nodes,
+        "first_cpu_s": {side: found[0] for side, found in firsts.items()},
+        "grown_mb": {side: found[1] for side, found in firsts.items()},
+        "answer": ratio,
         "load": round(os.getloadavg()[0], 1),
     }
 
 
 def page(lines: list[dict[str, Any]]) -> str:
     """A Markdown table."""
-    header = ["network", "plain, CPU s", "rung", "clf", "plain, bytes", "rung", "clf"]
+    header = ["network", *(f"{side}, CPU s" for side in SIDES), "first export of a process: torch.export", "rung"]
+    header += ["memory grows by, MB: torch.export", "rung", "nodes: torch.export", "rung", "time of an answer, 1 and 8"]
     rows = [header, ["---"] * len(header)]
     for line in lines:
         cpu = [f"{line['cpu_s'][side]:.1f}" for side in SIDES]
-        sizes = [f"{line['bytes'][side]:,}" for side in SIDES]
-        rows.append([line["arch"], *cpu, *sizes])
+        pairs = [line[what][side] for what in ("first_cpu_s", "grown_mb", "nodes") for side in RUNGS]
+        rows.append([line["arch"], *cpu, *map(str, pairs), "{:.2f}, {:.2f}".format(*line["answer"])])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -149,7 +211,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--page", action="store_true", help="print what is there as a table, and measure nothing")
+    parser.add_argument("--checkpoint", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--first", choices=RUNGS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.first:
+        first(arguments.first, arguments.checkpoint)
+        return
     lines = [json.loads(line) for line in arguments.out.read_text().splitlines()] if arguments.out.exists() else []
     if arguments.page:
         print(page(lines))

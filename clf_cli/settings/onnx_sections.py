@@ -21,7 +21,7 @@ class ExportSection(Section):
     )
     opset: Annotated[int, Field(ge=17)] = Field(
         default=18,
-        description="ONNX opset: 17 (by the older exporter only) to the newest that the installed packages write.",
+        description="ONNX opset: 17 to the newest that the installed packages write.",
     )
     simplify: bool = Field(
         default=False, description="Run onnxsim, in a child process, and keep its result if it agrees."
