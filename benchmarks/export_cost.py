@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]  # ships no types
 import torch
 from export_sweep import CLASSES, write_checkpoint
 from PIL import Image
