@@ -77,8 +77,10 @@ def visible(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    """With a full stop, and a capital letter where it begins with a word and not with the name of a file."""
+    first, _, _ = text.partition(" ")
+    word = first.strip(",;:").replace("-", "").isalpha()
+    return f"{text[:1].upper() if word else text[:1]}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 def publish(report: "Report", as_json: bool, view: str = "table") -> None:

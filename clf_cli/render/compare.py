@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.compare import ChangedAnswer, CompareResult, Gate, Side
-from clf_cli.render.csv import no_formula
+from clf_cli.render.csv import harmless
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
 FLIPS, CLASSES, NAMED = 20, 10, 8  # rows that are shown; --json has all
@@ -30,7 +30,7 @@ def table(result: CompareResult) -> RenderableType:
 def rows(result: CompareResult) -> Iterator[tuple[str, ...]]:
     """The images with another answer, as HEADER names the columns; `right` is a, b or neither."""
     for flip in result.flips:
-        names = map(no_formula, (flip.path, flip.true, flip.a, flip.b))
+        names = map(harmless, (flip.path, flip.true, flip.a, flip.b))
         yield *names, flip.right or "neither", "yes" if flip.tie else "no"
 
 

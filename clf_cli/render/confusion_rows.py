@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from clf_cli.engine.confusion import ConfusionResult
-from clf_cli.render.csv import no_formula
+from clf_cli.render.csv import harmless
 
 HEADER = "true"
 
 
 def header(result: ConfusionResult) -> tuple[str, ...]:
     """The first line of the CSV file: `true`, then the predicted classes."""
-    return (HEADER, *map(no_formula, result.labels))
+    return (HEADER, *map(harmless, result.labels))
 
 
 def rows(result: ConfusionResult) -> Iterator[tuple[str | int, ...]]:
     """One line per true class: its name, then its counts in label order."""
     for name, counts in zip(result.labels, result.counts.tolist(), strict=True):
-        yield (no_formula(name), *counts)
+        yield (harmless(name), *counts)

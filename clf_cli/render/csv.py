@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from clf_cli.data.samples import printable
 from clf_cli.files import write_text
 
 Cell = str | int | float | None
@@ -17,8 +18,10 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Cell]])
     write_text(path, "".join(f"{csv_line(row)}\n" for row in (header, *rows)))
 
 
-def no_formula(text: str) -> str:
-    """The text for a table that people open: with `'` in front where a spreadsheet would run it as a formula."""
+def harmless(text: str) -> str:
+    """The text for a table that people open: with `'` in front where a spreadsheet would run it as a formula, and with
+    escapes for what steers a terminal."""
+    text = printable(text)
     return f"'{text}" if text.lstrip()[:1] in _STARTS_FORMULA and not _is_number(text) else text
 
 

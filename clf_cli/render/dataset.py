@@ -10,7 +10,7 @@ from rich.text import Text
 from clf_cli.data.samples import WHOLE
 from clf_cli.engine.dataset import DatasetResult, Spread
 from clf_cli.render import crop_loss, dataset_findings, metadata_counts, suspects
-from clf_cli.render.csv import no_formula
+from clf_cli.render.csv import harmless
 from clf_cli.render.junit import Case
 from clf_cli.render.text import UNDEFINED, counted, decimal, label, percent
 
@@ -40,7 +40,7 @@ def rows(result: DatasetResult) -> Iterator[tuple[str | int | float, ...]]:
     for index, name in enumerate(result.labels):
         columns = range(len(result.splits))
         counts = (value for s in columns for value in (int(result.counts[index, s]), result.share(index, s)))
-        yield (index, no_formula(name), *counts, *result.crop.classes[index].to_json().values())
+        yield (index, harmless(name), *counts, *result.crop.classes[index].to_json().values())
 
 
 def header(result: DatasetResult) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clf_cli.engine.sampler import SamplerResult
-from clf_cli.render.csv import no_formula
+from clf_cli.render.csv import harmless
 from clf_cli.render.figures import (
     BLUE,
     FAINT,
@@ -57,7 +57,7 @@ def rows(result: SamplerResult) -> Iterator[tuple[int, str, int, int, float, flo
     for index, (name, (images, drawn, expected, ratio, batches, prior)) in enumerate(
         zip(result.labels, values, strict=True)
     ):
-        yield index, no_formula(name), images, drawn, expected, ratio, batches, prior
+        yield index, harmless(name), images, drawn, expected, ratio, batches, prior
 
 
 def summary(result: SamplerResult) -> tuple[str, ...]:

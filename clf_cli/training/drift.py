@@ -32,7 +32,7 @@ FIXED = (
     *("model", "classes", "train", "data.val_fraction", "data.test_fraction", "data.subset"),
     *("optim.optimizer", "optim.batch_size", "optim.accumulate", "ema.enabled"),
 )
-DATA = {"classes", "data.fingerprint", "data.labels"}  # what no setting says
+DATA = {"classes", "data.fingerprint", "data.labels", "data.removed"}  # what no setting says
 NOT_COMPARED = ("train.resume", "train.init_from", "train.allow_drift", "train.name", "train.out")
 RESOLVED = (  # by what `auto` became
     *("compute.device", "compute.threads", "compute.workers", "compute.precision", "compute.compile"),
@@ -147,7 +147,7 @@ def require_known(allowed: Collection[str]) -> None:
     keys += (
         [f"versions.{name}" for name in VERSIONS]
         + [f"machine.{name}" for name in MACHINE]
-        + ["data.fingerprint", "data.labels"]
+        + ["data.fingerprint", "data.labels", "data.removed"]
     )
     known = {*keys, *(key.partition(".")[0] for key in keys)}
     for key in allowed:

@@ -15,24 +15,36 @@ SHOWN = 3  # names in a line
 def data_drift(run: RunDir, dataset: Dataset, section: DataSection, checkpoint: Checkpoint) -> list[Drift]:
     """Classes, labels, images and contents that are not those of the run's splits.csv, which it goes on with.
 
-    Images that were added are no harm: the run does not draw them.
+    Images that were added are no harm: the run does not draw them. Those that are there, but no longer listed, it would
+    draw all the same.
     """
     found = []
     known, splits = read_splits(run.splits)
     listing = read_layout(section.root or dataset.root).samples
-    classes = sorted(_classes(listing, splits) - _classes(known, splits))
-    if classes:
-        found.append(Drift("classes", f"{len(checkpoint.labels)} classes", f"also {_named(classes)}"))
+    now, before = _classes(listing, splits), _classes(known, splits)
+    changes = [
+        f"{word} {_named([label or '(empty)' for label in sorted(labels)])}"
+        for word, labels in (("also", now - before), ("without", before - now))
+        if labels
+    ]
+    if changes:
+        found.append(Drift("classes", f"{len(checkpoint.labels)} classes", ", ".join(changes)))
     labels: dict[str, list[str]] = {}  # several of an image that --on-label-conflict kept or dropped
     for row in known:
         labels.setdefault(row.path, []).append(row.label)
     moved = [row for row in listing if row.label not in labels.get(row.path, [row.label])]
     if moved:
-        names = _named([f"{row.path} ({', '.join(labels[row.path])} → {row.label})" for row in moved])
+        names = _named(
+            [f"{row.path} ({', '.join(labels[row.path]) or '(empty)'} → {row.label or '(empty)'})" for row in moved]
+        )
         found.append(Drift("data.labels", "those of splits.csv", f"others for {names}"))
     if dataset.fingerprint != checkpoint.data_fingerprint:
         found.append(Drift("data.fingerprint", checkpoint.data_fingerprint or "unknown", dataset.fingerprint))
-    added = len({row.path for row in listing} - labels.keys())
+    listed = {row.path for row in listing}
+    removed = sorted({sample.path for sample in dataset.samples} - listed)
+    if removed:
+        found.append(Drift("data.removed", f"{len(labels)} images", f"no longer listed: {_named(removed)}"))
+    added = len(listed - labels.keys())
     if added and section.subset == 1:
         found.append(Drift("data.images", f"{len(labels)}", f"{len(labels) + added}: the new ones are not trained on"))
     return found

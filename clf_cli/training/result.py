@@ -46,11 +46,14 @@ class TrainResult:
 
 
 def finished_result(run: RunDir) -> TrainResult:
-    """The result of a run that was finished before. Raises ModelError when its report cannot be read."""
+    """The result of a run that was finished before, perhaps elsewhere.
+
+    Raises ModelError (exit 4) when its report cannot be read.
+    """
     path = run.report("train")
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["result"]
-        return TrainResult(**result)
+        return TrainResult(**{**result, "run": str(run.root)})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}.", f"run.json says: {read_record(run).status}.") from error
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from clf_cli.cli.console import progress, publish, say, show_error, start_logging, warn, write_line
+from clf_cli.cli.console import progress, publish, say, sentence, show_error, start_logging, warn, write_line
 from clf_cli.engine.confusion import ConfusionResult
 from clf_cli.errors import DataError, RunError
 from clf_cli.values.labels import Labels
@@ -172,3 +172,16 @@ def test_a_line_is_the_same_with_and_without_rich(capsys, monkeypatch, text):
     monkeypatch.delitem(sys.modules, "rich.console")
     say(text)
     assert capsys.readouterr().err == with_rich
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("the labels are others", "The labels are others."),
+        ("re-encoded images, no more", "Re-encoded images, no more."),
+        ("model.onnx keeps weights outside", "model.onnx keeps weights outside."),
+        ("runs/a is gone.", "runs/a is gone."),
+    ],
+)
+def test_a_sentence_has_a_capital_letter_but_a_file_its_own_name(text, said):
+    assert sentence(text) == said

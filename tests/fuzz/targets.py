@@ -398,7 +398,7 @@ def weights(content: bytes, folder: Path) -> None:
 def shown_text(content: bytes, folder: Path) -> None:
     from clf_cli.cli.console import visible
     from clf_cli.data.samples import printable
-    from clf_cli.render.csv import no_formula
+    from clf_cli.render.csv import harmless
     from clf_cli.render.junit import Case, junit_xml
     from clf_cli.render.text import label
 
@@ -406,6 +406,7 @@ def shown_text(content: bytes, folder: Path) -> None:
     assert printable(text).isprintable()
     assert all(char.isprintable() or char in "\n\t" for char in visible(text))
     assert "\x1b" not in label(text)
-    assert no_formula(text).lstrip()[:1] not in ("=", "@")
+    assert harmless(text).lstrip()[:1] not in ("=", "@")
+    assert harmless(text).isprintable()
     xml = junit_xml(text, text, [Case(text, (text,), (text,)), Case(text, skipped=text)])
     ElementTree.fromstring(xml.encode("utf-8", "backslashreplace"))

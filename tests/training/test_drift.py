@@ -31,6 +31,7 @@ QUIET = (
     *("--no-export", "--no-samples", "--no-history", "--no-confusion", "--no-report", "--no-sampler-stats"),
     *("--no-model-info", "--no-dataset-stats"),
 )
+ROWS = "rows.jsonl"
 CPU = Compute("cpu", 1, 0, "fp32", 0, channels_last=True, deterministic=False)
 INSTEAD = "start a new run."
 RECORD = RunRecord("abc", ("clf", "train"), 0, "cpu", 1, 0, "fp32", "blake2b:0", machine={"cpu": "AVX2"})
@@ -40,7 +41,20 @@ RECORD = RunRecord("abc", ("clf", "train"), 0, "cpu", 1, 0, "fp32", "blake2b:0",
 def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """One of two epochs is done; its data lie beside it."""
     out = tmp_path_factory.mktemp("drift")
+    return stopped(draw_discs(out / "data", {"train": 8, "val": 3}), out)
+
+
+@pytest.fixture(scope="module")
+def stopped_manifest_run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """The same of a manifest."""
+    out = tmp_path_factory.mktemp("drift")
     data = draw_discs(out / "data", {"train": 8, "val": 3})
+    rows = [path.relative_to(data) for path in sorted(data.rglob("*.png"))]
+    write_rows(data, [{"image": p.as_posix(), "label": p.parts[1], "split": p.parts[0]} for p in rows])
+    return stopped(data / ROWS, out)
+
+
+def stopped(data: Path, out: Path) -> RunDir:
     arguments = train_arguments(data, out, "run", *QUIET, "--epochs", "2", "--checkpoint-every-steps", "3")
     assert main([*arguments, "--quiet"]) == 0
     run = RunDir(out / "run")
@@ -53,11 +67,28 @@ def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 @pytest.fixture
 def run(stopped_run: RunDir, tmp_path: Path) -> RunDir:
     """A copy with data of its own."""
-    shutil.copytree(stopped_run.root.parent, tmp_path / "all")
-    run, data = RunDir(tmp_path / "all" / "run"), tmp_path / "all" / "data"
+    return copied(stopped_run, tmp_path / "all")
+
+
+@pytest.fixture
+def manifest_run(stopped_manifest_run: RunDir, tmp_path: Path) -> RunDir:
+    return copied(stopped_manifest_run, tmp_path / "all")
+
+
+def copied(stopped_run: RunDir, folder: Path) -> RunDir:
+    shutil.copytree(stopped_run.root.parent, folder)
+    run = RunDir(folder / "run")
     old = (stopped_run.root.parent / "data").as_posix()
-    run.settings.write_text(run.settings.read_text().replace(old, data.as_posix()))
+    run.settings.write_text(run.settings.read_text().replace(old, data_of(run).as_posix()))
     return run
+
+
+def rows_of(run: RunDir) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (data_of(run) / ROWS).read_text().splitlines()]
+
+
+def write_rows(data: Path, rows: list[dict[str, str]]) -> None:
+    (data / ROWS).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
 def data_of(run: RunDir) -> Path:
@@ -256,6 +287,32 @@ def test_a_new_class_is_always_refused(clf: Clf, run: RunDir) -> None:
     assert refused.code == 3
     assert "classes: 3 classes → also yellow" in refused.stderr
     assert "--allow-drift" not in refused.stderr
+
+
+def test_a_class_that_is_gone_is_always_refused(clf: Clf, manifest_run: RunDir) -> None:
+    rows = rows_of(manifest_run)
+    write_rows(data_of(manifest_run), [row for row in rows if row["label"] != "red"])
+    refused = clf("train", "--resume", manifest_run.root, "--allow-drift", "data")
+    assert refused.code == 3
+    assert "classes: 3 classes → without red (cannot change)" in refused.stderr
+    assert "--allow-drift" not in refused.stderr
+    for row in rows:
+        if row["label"] == "red":
+            (data_of(manifest_run) / row["image"]).unlink()
+    refused = clf("train", "--resume", manifest_run.root, "--on-bad-image", "skip", "--allow-drift", "data")
+    assert refused.code == 3
+    assert "without red" in refused.stderr
+
+
+def test_a_row_that_was_taken_out_is_refused_unless_allowed(clf: Clf, manifest_run: RunDir) -> None:
+    rows = rows_of(manifest_run)
+    write_rows(data_of(manifest_run), rows[1:])
+    refused = clf("train", "--resume", manifest_run.root)
+    assert refused.code == 3
+    assert f"data.removed: {len(rows)} images → no longer listed: {rows[0]['image']} (another run" in refused.stderr
+    assert "--allow-drift data.removed." in refused.stderr
+    done = clf("train", "--resume", manifest_run.root, "--allow-drift", "data.removed")
+    assert done.code == 0, done.stderr
 
 
 def test_an_image_that_was_deleted_is_refused_once_with_all_that_leaving_it_out_needs(clf: Clf, run: RunDir) -> None:

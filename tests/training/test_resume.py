@@ -16,7 +16,7 @@ from clf_cli.training.resume import newest_first
 from clf_cli.values.run_dir import RunDir
 from clf_cli.values.run_record import read_record
 from tests.end_states import differences, end_state
-from tests.running import Clf, train_arguments
+from tests.running import Clf, report_of, train_arguments
 
 EPOCHS = 4
 MORE = (
@@ -155,6 +155,14 @@ def test_a_finished_run_has_nothing_to_do(clf: Clf, whole_run: RunDir) -> None:
     assert done.code == 0
     assert "--epochs" in done.stderr
     assert whole_run.last.read_bytes() == before
+
+
+def test_a_finished_run_that_was_copied_tells_its_own_place(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:
+    shutil.copytree(whole_run.root, copy := tmp_path / "copy")
+    done = clf("train", "--resume", copy)
+    assert done.stdout == f"{copy}\n"
+    assert str(whole_run.root) not in done.stderr
+    assert report_of(clf("train", "--resume", copy, "--json"))["result"]["run"] == str(copy)
 
 
 def test_more_epochs_extend_a_run_and_it_is_recorded(clf: Clf, whole_run: RunDir, tmp_path: Path) -> None:
