@@ -16,6 +16,7 @@ from clf_cli.engine.onnx_simplify import CHILD as SIMPLIFIER
 from clf_cli.engine.onnx_simplify import simplified, simplifier
 from clf_cli.errors import ExportError, ModelError
 from clf_cli.models.checkpoint import Checkpoint
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.settings.onnx_sections import ExportSection
 from clf_cli.values.contract import Contract
 
@@ -57,6 +58,7 @@ def climb(checkpoint: Checkpoint, contract: Contract, judge: Judge, section: Exp
         try:
             _write(checkpoint, Request(checkpoint.path, contract, made, model), section)
             check = _passed(judge, model, section)
+            give_back_freed_memory()  # of both networks' answers: at 224 px 450 MB
         except ExportError as error:
             fallen.append(Fallen(exporter, error.message))
             for file in (model, model.with_name(f"{model.name}.data")):

@@ -15,6 +15,7 @@ from clf_cli.errors import ClfError
 from clf_cli.files import write_atomic, write_json
 from clf_cli.models.checkpoint import read_checkpoint
 from clf_cli.models.classifier import Classifier
+from clf_cli.models.malloc import give_back_freed_memory
 from clf_cli.models.network import network_classifier
 from clf_cli.training.callbacks import confusion as confusion_callback
 from clf_cli.training.callbacks import history as history_callback
@@ -143,6 +144,7 @@ def export(classifier: Classifier, start: Start, seen: Predictions, watcher: Wat
     from clf_cli.render.onnx_export import lines, unscored
 
     def write() -> None:
+        give_back_freed_memory()  # of scoring: at 224 px 800 MB, beside which tracing would be the peak of the run
         images = ExportImages(start.dataset, seen, workers=max(1, start.compute.workers))
         plan = ExportPlan(start.compute, start.settings.export, images=images)
         result = export_checkpoint(read_checkpoint(classifier.path), classifier, files_beside(start.run.onnx), plan)
