@@ -104,16 +104,23 @@ _deaths = _Deaths()
 
 def _hear_deaths() -> None:
     """Lets torch's handler raise where a batch is waited for, and nowhere else: in the middle of writing a checkpoint
-    its RuntimeError would look like a disk that is full. A worker of somebody else's loader is theirs to hear of."""
+    its RuntimeError would look like a disk that is full. A worker of somebody else's loader is theirs to hear of.
+
+    torch (2.15) sets its handler once in a process; Lightning (2.6.6) takes it away again at the end of a training.
+    """
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         return
-    theirs = signal.getsignal(signal.SIGCHLD)
-    if not callable(theirs) or getattr(theirs, "__name__", "") == "hear_death":
+    from torch._C import _error_if_any_worker_fails
+
+    before = signal.getsignal(signal.SIGCHLD)
+    if getattr(before, "__name__", "") == "hear_death":
         return
 
     def hear_death(number: int, frame: FrameType | None) -> None:
         try:
-            theirs(number, frame)
+            _error_if_any_worker_fails()
+            if callable(before):
+                before(number, frame)
         except RuntimeError as error:
             pid = re.search(r"\(pid (\d+)\)", str(error))
             if _deaths.waits_since is not None or pid is None or int(pid[1]) not in _workers():

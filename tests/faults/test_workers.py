@@ -2,6 +2,7 @@
 
 import fcntl
 import gc
+import multiprocessing
 import os
 import shutil
 import signal
@@ -127,6 +128,20 @@ def test_a_worker_that_does_not_end_is_ended_with_its_loader(discs: Path) -> Non
     assert not any(lives(worker) for worker in workers)
 
 
+def test_a_dead_worker_is_named_where_the_handler_of_sigchld_was_taken_away(discs: Path) -> None:
+    """As Lightning does at the end of a training, after which torch sets none again."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        loader = loader_of(discs, PATIENCE)
+        batches = iter(loader)
+        next(batches)
+        os.kill(workers_of(loader)[0], signal.SIGKILL)
+        with pytest.raises(WorkerError, match="was ended by SIGKILL"):
+            list(batches)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_stopped_workers_are_named_with_the_files_that_they_hold_back(discs: Path) -> None:
     loader = loader_of(discs, PATIENCE)
     batches = iter(loader)
@@ -165,6 +180,9 @@ def test_a_file_that_never_comes_is_named(discs: Path) -> None:
     finally:
         os.close(file)
         signal.signal(signal.SIGIO, before)
+        end = time.monotonic() + 10  # the processes that were killed have the file too, and with it the lease
+        while multiprocessing.active_children() and time.monotonic() < end:
+            time.sleep(0.05)
 
 
 def test_workers_do_not_outlive_a_parent_that_is_killed(discs: Path) -> None:
