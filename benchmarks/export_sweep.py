@@ -325,6 +325,7 @@ def page(lines: list[dict[str, Any]], families: list[str]) -> str:
         [
             INTRODUCTION.format(share=share, covered=len(covered & set(families)), families=len(families)),
             f"With {versions}.",
+            *_earlier(lines),
             "",
             "## What fails",
             "",
@@ -341,6 +342,17 @@ def page(lines: list[dict[str, Any]], families: list[str]) -> str:
             "",
         ]
     )
+
+
+def _earlier(lines: list[dict[str, Any]]) -> list[str]:
+    """What was tried while torch.export was the ladder's first rung: it then fell to nothing."""
+    count = sum(line.get("exporter") == "torch.export" and not line["fallen"] for line in lines)
+    if not count:
+        return []
+    return [
+        f"{count} of them were tried before the tracer came first: those of torch.export below that are not listed as "
+        "passed over."
+    ]
 
 
 COLUMNS = (

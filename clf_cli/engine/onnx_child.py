@@ -16,6 +16,7 @@ from clf_cli.engine import onnx_launch
 from clf_cli.errors import ClfError, ExportError, RunError, first_line
 
 TOLD = ExportError.exit_code  # a child's way to say that its last line is a clause
+_NO_REASON = (" Please feel free to", " [Caused by the value")  # torch's tracer goes on with the whole graph's history
 DISK_ENDED = RunError.exit_code  # and that the disk, not its tool, is at fault
 _GRACE = 10.0  # seconds after its limit at which a child that nobody waits for any more ends by itself
 _TAIL = 2**16  # bytes of stderr that are read for a reason
@@ -104,7 +105,10 @@ def reason_of(error: BaseException) -> str:
         error = error.__cause__
     if is_disk_error(error) and isinstance(error, OSError):
         return str(error.strerror)
-    return f"{type(error).__name__}: {first_line(error)}"
+    said = first_line(error)
+    for begin in _NO_REASON:
+        said = said.partition(begin)[0]
+    return f"{type(error).__name__}: {said.rstrip()}"
 
 
 def is_disk_error(error: BaseException | None) -> bool:

@@ -1,5 +1,6 @@
 """The largest batch that fits into memory, found by trying."""
 
+import contextlib
 import json
 import os
 import queue
@@ -9,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Self
+from multiprocessing.connection import wait
+from typing import IO, Self
 
 from clf_cli.training.probe import FITS, READY, Probe
 
-_STACK = 1 << 18  # bytes of a thread that reads lines
 Fits = Callable[[int], bool | None]  # None: nobody knows, because the time is over or the child could not begin
 
 
@@ -29,7 +30,7 @@ class Prober:
         self._clock = clock
         self._end = clock() + seconds
         self._child: subprocess.Popen[str] | None = None
-        self._answers: queue.Queue[str] = queue.Queue()
+        self._answers: Callable[[float], str | None] = _never
         self.began = True
 
     def __enter__(self) -> Self:
@@ -51,7 +52,6 @@ class Prober:
         return answer == FITS
 
     def _start(self) -> bool:
-        self._answers = queue.Queue()
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "clf_cli.training.probe"],
             stdin=subprocess.PIPE,
@@ -61,11 +61,8 @@ class Prober:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)},
             start_new_session=True,
         )
-        usual = threading.stack_size(_STACK)  # the usual 8 MB may be what memory has run out of
-        try:
-            threading.Thread(target=_read, args=(self._child, self._answers), daemon=True).start()
-        finally:
-            threading.stack_size(usual)
+        assert self._child.stdout is not None
+        self._answers = _answers_of(self._child.stdout)
         self.began = self._ask(json.dumps(asdict(self._probe))) == READY
         if not self.began:
             self._stop()
@@ -78,9 +75,7 @@ class Prober:
         try:
             self._child.stdin.write(f"{line}\n")
             self._child.stdin.flush()
-            return self._answers.get(timeout=max(0.0, self._end - self._clock()))
-        except queue.Empty:
-            return None
+            return self._answers(max(0.0, self._end - self._clock()))
         except OSError:
             return ""
 
@@ -113,9 +108,46 @@ def largest_below(size: int, fits: Fits) -> int | None:
     return low or None
 
 
-def _read(child: subprocess.Popen[str], answers: "queue.Queue[str]") -> None:
-    """Lines of the child; an empty one says that it ended."""
-    assert child.stdout is not None
-    for line in child.stdout:
-        answers.put(line.strip())
-    answers.put("")
+def _never(seconds: float) -> str | None:
+    return None
+
+
+if sys.platform == "win32":  # where a pipe cannot be waited for
+
+    def _answers_of(stdout: IO[str]) -> Callable[[float], str | None]:
+        """The next line within so many seconds: None if there is none, empty once the child has ended."""
+        lines: queue.Queue[str] = queue.Queue()
+
+        def read() -> None:
+            for line in stdout:
+                lines.put(line.strip())
+            lines.put("")
+
+        def answer(seconds: float) -> str | None:
+            with contextlib.suppress(queue.Empty):
+                return lines.get(timeout=seconds)
+            return None
+
+        threading.Thread(target=read, daemon=True).start()
+        return answer
+
+else:
+
+    def _answers_of(stdout: IO[str]) -> Callable[[float], str | None]:
+        """The next line within so many seconds: None if there is none, empty once the child has ended. No thread reads,
+        for there may be no memory for one."""
+        file, said = stdout.fileno(), bytearray()
+
+        def answer(seconds: float) -> str | None:
+            end = time.monotonic() + seconds
+            while b"\n" not in said:
+                if not wait([file], max(0.0, end - time.monotonic())):
+                    return None
+                if not (piece := os.read(file, 4096)):
+                    return ""
+                said.extend(piece)
+            line, _, rest = bytes(said).partition(b"\n")
+            said[:] = rest
+            return line.decode().strip()
+
+        return answer

@@ -111,3 +111,13 @@ def test_the_batch_is_no_size_of_the_image_or_the_weights(side):
     sizes = {-(-one // 2**halving) for one in (side, 2 * side) for halving in range(HALVINGS)}
     assert all(size % batch for size in (*sizes, 55, 91))
     assert batch >= (11 if side * side * 2 <= 320 * 320 else 5)
+
+
+def test_an_operator_that_onnx_lacks_is_one_short_reason(tmp_path):
+    def forward(self, images):
+        return nn.functional.adaptive_avg_pool2d(images.repeat(1, 1, 1, 2), (3, 5)).flatten(1)[:, :5]
+
+    with pytest.raises(ExportError, match=r"^it failed: .*adaptive_avg_pool2d") as caught:
+        written(Network(forward), tmp_path / "model.onnx")
+    assert len(caught.value.message) < 200
+    assert "/" not in caught.value.message
