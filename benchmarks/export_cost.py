@@ -12,8 +12,8 @@ everything and exported once; four sides in turn, three rounds, medians:
 - clf: all that `clf export CHECKPOINT --data DIR` does: reading the checkpoint, the rung, the comparison with torch at
   five batch sizes, scoring 64 images with the file and with torch, golden samples, the check of the final file
 
-`first_cpu_s` is the first export of a process that has torch, timm, onnx and ONNX Runtime, with what it imports, and
-`grown_mb` how much its peak of memory grows, each in a process of its own. `answer` is the time of ONNX Runtime with
+`first_cpu_s` is the first export of a process that has torch, timm, onnx and ONNX Runtime, with what it imports, each
+in a process of its own. `answer` is the time of ONNX Runtime with
 the first rung's file over that with torch.export's, for one image and for eight, each the least of many in turn.
 
 One JSON line per architecture is appended; those that are there are skipped. `--page` prints the table.
@@ -22,7 +22,6 @@ One JSON line per architecture is appended; those that are there are skipped. `-
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -102,20 +101,15 @@ def rung(side: str, checkpoint: Checkpoint, path: Path) -> Callable[[], object]:
 
 
 def first(side: str, checkpoint: Path) -> None:
-    """The child: prints CPU seconds and megabytes of one export."""
+    """The child: prints CPU seconds of one export."""
     import onnxruntime  # noqa: F401  # what an export has anyway
 
     torch.set_num_threads(COMPUTE.threads)
     with tempfile.TemporaryDirectory() as name:
         export = rung(side, read_checkpoint(checkpoint), Path(name) / "model.onnx")
-        before, held = spent(), peak()
+        before = spent()
         export()
-        print(json.dumps([round(spent()[0] - before[0], 2), round(peak() - held)]))
-
-
-def peak() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(round(spent()[0] - before[0], 2))
 
 
 def answers(files: dict[str, Path], side: int) -> list[float]:
@@ -188,8 +182,7 @@ def measure(arch: str, dataset: Dataset, rounds: int) -> dict[str, Any]:
         "ratio": {side: round(cpu[side] / cpu["plain"], 2) for side in SIDES},
         "bytes": sizes,
         "nodes": nodes,
-        "first_cpu_s": {side: found[0] for side, found in firsts.items()},
-        "grown_mb": {side: found[1] for side, found in firsts.items()},
+        "first_cpu_s": firsts,
         "answer": ratio,
         "load": round(os.getloadavg()[0], 1),
     }
@@ -198,11 +191,11 @@ def measure(arch: str, dataset: Dataset, rounds: int) -> dict[str, Any]:
 def page(lines: list[dict[str, Any]]) -> str:
     """A Markdown table."""
     header = ["network", *(f"{side}, CPU s" for side in SIDES), "first export of a process: torch.export", "rung"]
-    header += ["memory grows by, MB: torch.export", "rung", "nodes: torch.export", "rung", "time of an answer, 1 and 8"]
+    header += ["nodes: torch.export", "rung", "time of an answer, 1 and 8"]
     rows = [header, ["---"] * len(header)]
     for line in lines:
         cpu = [f"{line['cpu_s'][side]:.1f}" for side in SIDES]
-        pairs = [line[what][side] for what in ("first_cpu_s", "grown_mb", "nodes") for side in RUNGS]
+        pairs = [line[what][side] for what in ("first_cpu_s", "nodes") for side in RUNGS]
         rows.append([line["arch"], *cpu, *map(str, pairs), "{:.2f}, {:.2f}".format(*line["answer"])])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
