@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_signals import run
+from tests.test_signals import ENDS, run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 BORN = """
@@ -55,15 +55,7 @@ def work():
         tell(signal.SIGTERM)
     time.sleep(10)
 """
-    ends = """
-try:
-    with signals.listening(stays=True):
-        work()
-except signals.Stop as stop:
-    print(stop, flush=True)
-    sys.exit(stop.exit_code)
-"""
-    assert run(program + ends)[:2] == (143, "SIGTERM\n")
+    assert run(program + ENDS)[:2] == (143, "SIGTERM\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
